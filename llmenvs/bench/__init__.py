@@ -1,0 +1,1 @@
+"""Measuring policies: runs, reports and the transcript viewer."""

@@ -1,0 +1,37 @@
+"""The `llmenvs` command: a table of sub-commands, each in the module that does its work.
+
+A command module has ``DESCRIPTION``, ``add_arguments(parser)`` and ``run(args) -> int``, the exit
+status. It is imported only when it is called, so that `llmenvs --help` needs no optional package.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": ("llmenvs.agents.demo", "train a small transformer on the grid world and show it"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        argv: the words after the program's name; those of the process by default.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="llmenvs", description=__doc__.split(":")[0].strip())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    called = words[0] if words else None
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name == called:
+            importlib.import_module(module_name).add_arguments(command)
+    args = parser.parse_args(words)
+    status: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

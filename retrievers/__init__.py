@@ -1,0 +1,1 @@
+"""Retrievers: which passages answer a query?"""
