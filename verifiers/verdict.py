@@ -1,9 +1,9 @@
 """What a verifier says of a completion: `Verdict`, its `Status`, and the `Verifier` protocol.
 
 Three kinds of failure are never mixed. The policy's fault (a wrong answer, no answer, code that
-loops) is a verdict with a score. The caller's fault (a bad target) is a `ValueError` at once. Our own
-fault (a worker died, the machine stood still) is a verdict without a score, which a trainer leaves
-out: training on it as 0 would teach the policy that a right answer was wrong.
+loops) is a verdict with a score. The caller's fault (a bad target) is a `ValueError` at once. Our
+own fault (a worker died, the machine stood still) is a verdict without a score, which a trainer
+leaves out: training on it as 0 would teach the policy that a right answer was wrong.
 """
 
 import math
