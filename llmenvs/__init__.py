@@ -1,3 +1,55 @@
-"""Gymnasium environments and verifiers for reinforcement learning of language models."""
+"""Gymnasium environments and verifiers for reinforcement learning of language models.
+
+Importing this package registers the environments: ``gymnasium.make("llmenvs/GridWorld-v0")``.
+"""
+
+import gymnasium
+
+from llmenvs.conformance import ConformanceError, check_text_env
+from llmenvs.env import Opening, TextEnv, Turn
+from llmenvs.policy import AsyncPolicy, FunctionPolicy, Policy, Prompt
+from llmenvs.renderers import RawRenderer, Renderer
+from llmenvs.rollout import RolloutLimits, rollout
+from llmenvs.spaces import UnicodeText
+from llmenvs.tasks import Task, TaskSet, TaskSource
+from llmenvs.tokenizers import ByteTokenizer, Tokenizer
+from llmenvs.trajectory import Batch, StopReason, Trajectory, collate
+from llmenvs.transcript import Completion, Message, Segment, Transcript
+
+__all__ = [
+    "AsyncPolicy",
+    "Batch",
+    "ByteTokenizer",
+    "Completion",
+    "ConformanceError",
+    "FunctionPolicy",
+    "Message",
+    "Opening",
+    "Policy",
+    "Prompt",
+    "RawRenderer",
+    "Renderer",
+    "RolloutLimits",
+    "Segment",
+    "StopReason",
+    "Task",
+    "TaskSet",
+    "TaskSource",
+    "TextEnv",
+    "Tokenizer",
+    "Trajectory",
+    "Transcript",
+    "Turn",
+    "UnicodeText",
+    "check_text_env",
+    "collate",
+    "rollout",
+]
 
 __version__ = "0.1.0"
+
+gymnasium.register("llmenvs/GridWorld-v0", entry_point="llmenvs.envs.grid_world:GridWorldEnv")
+gymnasium.register(
+    "llmenvs/GridWorldDiscrete-v0",
+    entry_point="llmenvs.envs.grid_world_discrete:GridWorldDiscreteEnv",
+)

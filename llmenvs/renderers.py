@@ -1,0 +1,63 @@
+"""How the environment's text becomes tokens, between which the policy's own tokens stand.
+
+`RawRenderer` concatenates: every text is encoded on its own and nothing is added. A renderer never
+sees the policy's text, only the ids that it sampled, so that it cannot encode them again.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from llmenvs.tokenizers import Tokenizer
+from llmenvs.transcript import Message
+
+
+class Renderer(Protocol):
+    """Turns the messages of the environment into the tokens that the policy reads next."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the rendered ids."""
+        ...
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Return the tokens with which the episode starts, up to where the policy goes on."""
+        ...
+
+    def render_observation(
+        self, messages: Sequence[Message], *, completion_ids: Sequence[int]
+    ) -> list[int]:
+        """Return the tokens from the end of a completion up to where the policy goes on.
+
+        Args:
+            messages: what the environment says.
+            completion_ids: the tokens of the completion before it. A template whose end-of-turn
+                token the policy did not sample adds it here, where it does not count as generated.
+        """
+        ...
+
+
+class RawRenderer:
+    """Plain concatenation of texts, each encoded on its own.
+
+    >>> from llmenvs.tokenizers import ByteTokenizer
+    >>> RawRenderer(ByteTokenizer()).render_prompt([{"role": "user", "content": "Hi"}])
+    [72, 105]
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Return the tokens of the messages' contents."""
+        return self._encode(messages)
+
+    def render_observation(
+        self, messages: Sequence[Message], *, completion_ids: Sequence[int]
+    ) -> list[int]:
+        """Return the tokens of the messages' contents, whatever came before."""
+        return self._encode(messages)
+
+    def _encode(self, messages: Sequence[Message]) -> list[int]:
+        if len(messages) == 1:
+            return self.tokenizer.encode(messages[0]["content"])
+        return [i for message in messages for i in self.tokenizer.encode(message["content"])]
