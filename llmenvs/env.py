@@ -229,14 +229,12 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         if self._phase is not _Phase.RUNNING:
             raise gym.error.ResetNeeded(f"call reset() before step(): {self._phase.value}")
         assert self._state is not None  # noqa: S101 (an invariant, for the type checker)
-        completion, token_ids = self._read(action)
         # The completion is on record before the turn is taken, and a turn that raises ends the
         # episode, so that what the policy wrote is never lost nor taken twice.
-        self._transcript.add_completion(completion, token_ids)
+        text, token_ids = self._add_completion(action)
         self._turn_rewards.append(0.0)
         self._phase = _Phase.ENDED
-        turn = self.take_turn(self._state, str(completion))
-        return self._record(turn, token_ids)
+        return self._record(self.take_turn(self._state, text), token_ids)
 
     def render(self) -> Any:
         """Return the transcript's text in the mode ``"ansi"``, else None."""
@@ -308,21 +306,32 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         task_id = options.get("task_id")
         return None if task_id is None else self.tasks.find(task_id)
 
-    def _read(self, action: str) -> tuple[Completion, Sequence[int]]:
+    def _add_completion(self, action: str) -> tuple[str, Sequence[int]]:
+        """Put the action on record and return its text and ids; refuse it before, if at all."""
         if not isinstance(action, str):
             raise TypeError(
                 f"an action must be a str or a Completion, got {type(action).__name__}: {action!r}"
             )
-        completion = action if isinstance(action, Completion) else Completion(action)
-        if completion.token_ids is None:
-            return completion, self.tokenizer.encode(completion)
+        if not isinstance(action, Completion) or action.token_ids is None:
+            text = str(action)
+            token_ids: Sequence[int] = self.tokenizer.encode(text)
+            version = action.policy_version if isinstance(action, Completion) else None
+            self._transcript.add_completion(text, token_ids, policy_version=version)
+            return text, token_ids
         vocab_size = self.tokenizer.vocab_size
-        if completion.token_ids and max(completion.token_ids) >= vocab_size:
+        if action.token_ids and max(action.token_ids) >= vocab_size:
             raise ValueError(
                 f"token_ids must be below the tokenizer's vocab_size {vocab_size}, "
-                f"got {max(completion.token_ids)}: was the action sampled with another tokenizer?"
+                f"got {max(action.token_ids)}: was the action sampled with another tokenizer?"
             )
-        return completion, completion.token_ids
+        text = str(action)
+        self._transcript.add_completion(
+            text,
+            action.token_ids,
+            logprobs=action.logprobs,
+            policy_version=action.policy_version,
+        )
+        return text, action.token_ids
 
     def _record(
         self, turn: Turn[StateT], completion_ids: Sequence[int]
@@ -342,7 +351,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         self._turn_rewards[-1] = reward
         self._state = turn.state
         self._phase = _Phase.ENDED if terminated or truncated else _Phase.RUNNING
-        self._outcome = _Outcome(terminated, truncated, valid, turn.verdict)
+        if terminated or truncated or turn.verdict is not None:
+            self._outcome = _Outcome(terminated, truncated, valid, turn.verdict)
         info = self._info(valid=valid)
         info["action_valid"] = turn.action_valid
         if turn.verdict is not None:

@@ -8,9 +8,8 @@ a turn costs time in its own tokens, not in those before it.
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NotRequired, TypedDict, overload
+from typing import Any, NamedTuple, NotRequired, TypedDict, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -211,24 +210,23 @@ class TokenView(Sequence[int]):
         return type(self), (self._buffer[: self._length], self._length, self._dtype)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One contribution to a transcript.
+class Segment(NamedTuple):
+    """One contribution to a transcript; a named tuple, since two are made in every step.
 
     Attributes:
         author: who wrote it.
         text: as the environment or the policy has it, without what a chat template adds.
         token_ids: its tokens, what a chat template adds included.
-        logprobs: of a completion's tokens, if the policy told them.
         messages: the text view; a prompt may be several messages.
+        logprobs: of a completion's tokens, if the policy told them.
         policy_version: of a completion, if the policy told it.
     """
 
     author: Author
     text: str
     token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...] | None
     messages: tuple[Message, ...]
+    logprobs: tuple[float, ...] | None = None
     policy_version: int | None = None
 
 
@@ -237,7 +235,7 @@ class Transcript:
 
     >>> transcript = Transcript()
     >>> transcript.add_prompt([{"role": "user", "content": "Hi"}], "Hi", [72, 105])
-    >>> transcript.add_completion(Completion("!", token_ids=[33, 256]), [33, 256])
+    >>> transcript.add_completion("!", [33, 256])
     >>> transcript.token_ids, transcript.generated_mask
     (TokenView([72, 105, 33, 256]), TokenView([False, False, True, True]))
     """
@@ -297,33 +295,35 @@ class Transcript:
 
     def add_prompt(self, messages: Sequence[Message], text: str, token_ids: Sequence[int]) -> None:
         """Append the text with which the episode starts."""
-        self._add(Segment(Author.PROMPT, text, tuple(token_ids), None, tuple(messages)))
+        self._add(Segment(Author.PROMPT, text, tuple(token_ids), tuple(messages)))
 
     def add_observation(
         self, messages: Sequence[Message], text: str, token_ids: Sequence[int]
     ) -> None:
         """Append text that the environment wrote in answer to a completion."""
-        self._add(Segment(Author.ENVIRONMENT, text, tuple(token_ids), None, tuple(messages)))
+        self._add(Segment(Author.ENVIRONMENT, text, tuple(token_ids), tuple(messages)))
 
-    def add_completion(self, completion: Completion, token_ids: Sequence[int]) -> None:
+    def add_completion(
+        self,
+        text: str,
+        token_ids: Sequence[int],
+        *,
+        logprobs: tuple[float, ...] | None = None,
+        policy_version: int | None = None,
+    ) -> None:
         """Append what the policy wrote.
 
         Args:
-            completion: the text, with log-probabilities if the policy told them.
-            token_ids: the completion's own ids, or an encoding of its text if it has none.
+            text: the completion.
+            token_ids: the ids as sampled, or an encoding of the text if there are none.
+            logprobs: of the sampled ids.
+            policy_version: of the weights that wrote it.
         """
         start = len(self._token_ids)
         self._turn_spans.append((start, start + len(token_ids)))
-        text = str(completion)
+        message: Message = {"role": "assistant", "content": text}
         self._add(
-            Segment(
-                Author.POLICY,
-                text,
-                tuple(token_ids),
-                completion.logprobs,
-                ({"role": "assistant", "content": text},),
-                completion.policy_version,
-            )
+            Segment(Author.POLICY, text, tuple(token_ids), (message,), logprobs, policy_version)
         )
 
     def copy(self) -> "Transcript":

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,10 @@ class GridLayout:
             raise ValueError(f"start {self.start} is a terminal cell")
         if not any(cell in self.terminals for cell in self.distances_from(self.start)):
             raise ValueError(f"no terminal can be reached from start {self.start}")
+
+    def __hash__(self) -> int:
+        terminals = frozenset(self.terminals.items())
+        return hash((self.width, self.height, self.start, terminals, self.move_reward))
 
     @classmethod
     def from_task(cls, task: Task) -> "GridLayout":
@@ -172,14 +177,19 @@ class GridLayout:
         A shortest path of d moves to a terminal worth R returns ``R + (d - 1) * move_reward``. Of
         the terminals of the default layout, +5 is best from every cell but (2, 3), next to +4.
         """
-        distances = self.distances_from(start)
-        returns = {
-            cell: reward + (distances[cell] - 1) * self.move_reward
-            for cell, reward in self.terminals.items()
-            if cell in distances
-        }
-        best = max(returns.values())
-        return frozenset(cell for cell, value in returns.items() if value == best)
+        return _best_terminals(self, start)
+
+
+@lru_cache(maxsize=4096)
+def _best_terminals(layout: GridLayout, start: Cell) -> frozenset[Cell]:
+    distances = layout.distances_from(start)
+    returns = {
+        cell: reward + (distances[cell] - 1) * layout.move_reward
+        for cell, reward in layout.terminals.items()
+        if cell in distances
+    }
+    best = max(returns.values())
+    return frozenset(cell for cell, value in returns.items() if value == best)
 
 
 def slipped(move: Move) -> Move:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import gymnasium as gym
+
 from llmenvs.env import Opening, TextEnv, Turn
 from llmenvs.envs.grid_layout import (
     TASK_SCHEMA,
@@ -112,16 +114,22 @@ class GridWorldEnv(TextEnv[GridState]):
         self.random_start = random_start
         self.max_turns = max_turns
         self.prompt_template = prompt_template
+        self._last_layout: tuple[Task, GridLayout] | None = None
 
     @property
     def P(self) -> TransitionTable:
-        """The transition table of this episode's layout, as `GridLayout.transitions` gives it."""
-        layout = GridLayout.from_task(self._task) if self._state is None else self._state.layout
-        return layout.transitions(slip_probability=self.slip_probability)
+        """The transition table of this episode's layout, as `GridLayout.transitions` gives it.
+
+        Raises:
+            gymnasium.error.ResetNeeded: there was no episode yet, so there is no layout.
+        """
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() before P: no layout has been drawn yet")
+        return self._state.layout.transitions(slip_probability=self.slip_probability)
 
     def begin_episode(self, task: Task) -> Opening[GridState]:
         """Put the agent on its start and describe the world."""
-        layout = GridLayout.from_task(task)
+        layout = self._layout_of(task)
         start = draw_start(layout, self.np_random) if self.random_start else layout.start
         prompt = self.prompt_template.format(
             width=layout.width,
@@ -158,6 +166,12 @@ class GridWorldEnv(TextEnv[GridState]):
     def scripted_policies(self) -> dict[str, Policy]:
         """Return ``oracle`` (success 1.0 without slips), ``random`` and ``noop`` (success 0.0)."""
         return scripted_policies()
+
+    def _layout_of(self, task: Task) -> GridLayout:
+        """Read the layout, which most often is that of the episode before."""
+        if self._last_layout is None or self._last_layout[0] is not task:
+            self._last_layout = task, GridLayout.from_task(task)
+        return self._last_layout[1]
 
     def render(self) -> Any:
         """Return the picture of the render mode, or None before the first reset."""

@@ -1,0 +1,50 @@
+"""What is measured of a batch of episodes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmenvs.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeMetrics:
+    """Means over episodes; those that are not valid count in ``valid_share`` alone.
+
+    Attributes:
+        episodes: how many there are, valid or not.
+        valid_share: of them.
+        reward_mean: of the undiscounted returns; NaN without a valid episode.
+        success_mean: share of verdicts that say success; an episode cut before its verdict counts
+            as not solved.
+        turns_mean: turns in an episode.
+        generated_tokens: of all valid episodes.
+    """
+
+    episodes: int
+    valid_share: float
+    reward_mean: float
+    success_mean: float
+    turns_mean: float
+    generated_tokens: int
+
+
+def episode_metrics(trajectories: Sequence[Trajectory]) -> EpisodeMetrics:
+    """Measure ``trajectories``, at least one."""
+    valid = [trajectory for trajectory in trajectories if trajectory.valid]
+    if not valid:
+        return EpisodeMetrics(len(trajectories), 0.0, np.nan, np.nan, np.nan, 0)
+    return EpisodeMetrics(
+        episodes=len(trajectories),
+        valid_share=len(valid) / len(trajectories),
+        reward_mean=float(np.mean([t.total_reward for t in valid])),
+        success_mean=float(np.mean([_is_solved(t) for t in valid])),
+        turns_mean=float(np.mean([len(t.turn_rewards) for t in valid])),
+        generated_tokens=int(sum(t.generated_mask.sum() for t in valid)),
+    )
+
+
+def _is_solved(trajectory: Trajectory) -> bool:
+    verdict = trajectory.info.get("verdict")
+    return bool(verdict is not None and verdict.success)
