@@ -23,7 +23,7 @@ class Curve:
 
 
 def draw_curves(path: Path, curves: Sequence[Curve], *, title: str, x_label: str) -> None:
-    """Draw ``curves`` beside each other and write them to ``path``, a PNG."""
+    """Draw ``curves`` beside each other, pale, with their running means, and write a PNG."""
     # The object interface, not pyplot: it keeps no global figures and needs no display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -32,16 +32,19 @@ def draw_curves(path: Path, curves: Sequence[Curve], *, title: str, x_label: str
     FigureCanvasAgg(figure)
     figure.suptitle(title)
     for panel, curve in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves, strict=True):
-        panel.plot(range(len(curve.values)), curve.values, color="#2a78d6", linewidth=2)
+        panel.plot(range(len(curve.values)), curve.values, color="#a9cbf2", linewidth=1)
+        panel.plot(
+            range(len(curve.values)), running_mean(curve.values), color="#2a78d6", linewidth=2
+        )
         for name, level in curve.levels.items():
             panel.axhline(level, color="#8a8a85", linewidth=1, linestyle="--")
             panel.annotate(
                 name,
                 (1.0, level),
                 xycoords=("axes fraction", "data"),
-                xytext=(-4, 3),
+                xytext=(4, 0),
                 textcoords="offset points",
-                ha="right",
+                va="center",
                 color="#55554f",
                 fontsize=9,
             )
@@ -52,3 +55,16 @@ def draw_curves(path: Path, curves: Sequence[Curve], *, title: str, x_label: str
         panel.grid(color="#e4e4df", linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
+
+
+def running_mean(values: Sequence[float], *, window: int = 10) -> list[float]:
+    """Return the mean of each value and up to ``window - 1`` before it.
+
+    >>> running_mean([1.0, 3.0, 5.0], window=2)
+    [1.0, 2.0, 4.0]
+    """
+    means = []
+    for end in range(1, len(values) + 1):
+        recent = values[max(0, end - window) : end]
+        means.append(sum(recent) / len(recent))
+    return means
