@@ -37,16 +37,23 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig, *, seed: int = 0) -> None:
         super().__init__()
         self.config = config
+        with torch.random.fork_rng(devices=[]):  # torch's layers draw weights that go unused
+            self._build(config)
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                nn.init.normal_(parameter, std=0.02, generator=generator)
+        for module in self.modules():
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        nn.init.zeros_(self.head.weight)  # the untrained policy is exactly uniform
+
+    def _build(self, config: TransformerConfig) -> None:
         self.token_embedding = nn.Embedding(config.vocab_size, config.width)
         self.position_embedding = nn.Embedding(config.max_length, config.width)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.vocab_size, bias=False)
-        generator = torch.Generator().manual_seed(seed)
-        for parameter in self.parameters():
-            if parameter.ndim > 1:
-                nn.init.normal_(parameter, std=0.02, generator=generator)
-        nn.init.zeros_(self.head.weight)  # the untrained policy is exactly uniform
 
     def forward(self, token_ids: Tensor) -> Tensor:
         """Return the logits of the token after each position.

@@ -1,6 +1,5 @@
 """The episodes that `check_text_env` plays and compares."""
 
-import dataclasses
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,7 +102,7 @@ def with_observations_extended(env: TextEnv[Any], text: str) -> TextEnv[Any]:
 
     def extended(state: Any, action: str) -> Turn[Any]:
         turn = take_turn(state, action)
-        return dataclasses.replace(turn, observation=turn.observation + text)
+        return turn._replace(observation=turn.observation + text)
 
     env.take_turn = extended  # type: ignore[method-assign]  # on this copy alone
     return env

@@ -11,7 +11,7 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import gymnasium as gym
 
@@ -38,9 +38,8 @@ class Opening(Generic[StateT]):
     messages: Sequence[Message]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn(Generic[StateT]):
-    """What an action led to.
+class Turn(NamedTuple, Generic[StateT]):
+    """What an action led to; a named tuple, since one is made in every step.
 
     Attributes:
         state: the next state.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from llmenvs.tokenizers import ByteTokenizer, Tokenizer, as_tokenizer
@@ -19,7 +20,9 @@ CORPUS = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Two threads are slower than one on tensors as small as the tests'."""
+    """Speed is measured in benchmarks, not asserted; small tensors are faster with one thread."""
+    hypothesis.settings.register_profile("llmenvs", deadline=None)
+    hypothesis.settings.load_profile("llmenvs")
     if importlib.util.find_spec("torch") is not None:
         import torch
 

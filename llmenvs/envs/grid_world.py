@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import gymnasium as gym
 
@@ -38,9 +37,8 @@ _LONGEST_BARE = 16
 """A bare move is short: longer texts need the tag, and are not lowered to look."""
 
 
-@dataclass(frozen=True, slots=True)
-class GridState:
-    """Where an episode stands.
+class GridState(NamedTuple):
+    """Where an episode stands; a named tuple, since one is made in every step.
 
     Attributes:
         layout: the grid.

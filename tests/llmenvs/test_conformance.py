@@ -3,7 +3,6 @@
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -105,7 +104,7 @@ class Remembering(GuessDigitEnv):
     def take_turn(self, state: HiddenDigit, action: str) -> Turn[HiddenDigit]:
         self.turns += 1
         turn = super().take_turn(state, action)
-        return replace(turn, observation=f"{turn.observation}{self.turns} ")
+        return turn._replace(observation=f"{turn.observation}{self.turns} ")
 
 
 _COUNTER = itertools.count()
@@ -116,7 +115,7 @@ class SharedCounter(GuessDigitEnv):
 
     def take_turn(self, state: HiddenDigit, action: str) -> Turn[HiddenDigit]:
         turn = super().take_turn(state, action)
-        return replace(turn, observation=f"{turn.observation}{next(_COUNTER)} ")
+        return turn._replace(observation=f"{turn.observation}{next(_COUNTER)} ")
 
 
 class ReadsObservations(GuessDigitEnv):
@@ -126,7 +125,7 @@ class ReadsObservations(GuessDigitEnv):
         turn = super().take_turn(state, action)
         if f"{state.digit}\n" in self.transcript.text:
             verdict = Verdict.scored(1.0, success=True)
-            return replace(turn, reward=1.0, terminated=True, truncated=False, verdict=verdict)
+            return turn._replace(reward=1.0, terminated=True, truncated=False, verdict=verdict)
         return turn
 
 
@@ -156,7 +155,7 @@ class NotARewardNumber(GuessDigitEnv):
     """Its reward is not a number."""
 
     def take_turn(self, state: HiddenDigit, action: str) -> Turn[HiddenDigit]:
-        return replace(super().take_turn(state, action), reward=float("nan"))
+        return super().take_turn(state, action)._replace(reward=float("nan"))
 
 
 class OutOfSpace(GuessDigitEnv):

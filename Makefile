@@ -1,0 +1,38 @@
+# Each target installs what it needs into .venv first. PYTHON may name another interpreter (3.11+).
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: help demo test test-slow lint bench
+
+help:
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/demo-installed  ## the main job in two minutes: a policy learns, and a page shows it
+	$(BIN)/llmenvs demo --out runs/demo
+
+test: .venv/dev-installed  ## the fast tests and the examples in docstrings and docs
+	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest --doctest-modules llmenvs --doctest-glob "*.md" README.md docs
+
+test-slow: .venv/dev-installed  ## the slow tests
+	$(BIN)/pytest -m slow
+
+lint: .venv/dev-installed  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same run
+	$(BIN)/python benchmarks/step_overhead.py
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo-installed: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable ".[agents]"
+	touch $@
+
+.venv/dev-installed: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable ".[dev]"
+	touch $@ .venv/demo-installed

@@ -1,0 +1,175 @@
+"""GRPO takes signal from groups alone, refuses what it cannot use, and learns."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from llmenvs import ByteTokenizer, FunctionPolicy, Trajectory, rollout
+from llmenvs.agents.grpo import GRPOConfig, grpo_batch, grpo_loss, train_grpo
+from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.transformer import Transformer, TransformerConfig
+from llmenvs.env import Opening, Turn
+from llmenvs.rollout import RolloutLimits
+from llmenvs.tasks import Task
+from llmenvs.testing import GuessDigitEnv, HiddenDigit
+from llmenvs.transcript import Completion
+from llmenvs.verifiers import Verdict
+
+CPU = torch.device("cpu")
+CONFIG = GRPOConfig(num_groups=2, group_size=4)
+
+
+class Sampler:
+    """Says what it is told to, with log-probabilities."""
+
+    def __init__(self, *said: str) -> None:
+        self.said = said
+
+    def act(self, prompts: Any) -> list[Completion]:
+        return [
+            Completion(text, token_ids=list(text.encode()), logprobs=[-0.5] * len(text))
+            for text in (self.said[int(p.episode_id.partition("-")[2])] for p in prompts)
+        ]
+
+
+class OneTurnEnv(GuessDigitEnv):
+    """One guess; the digit is always 7."""
+
+    def begin_episode(self, task: Task) -> Opening[HiddenDigit]:
+        return Opening(HiddenDigit(7), [{"role": "user", "content": "?"}])
+
+    def take_turn(self, state: HiddenDigit, action: str) -> Turn[HiddenDigit]:
+        if action == "?":
+            return super().take_turn(state, action)
+        right = action == "7"
+        return Turn(
+            state,
+            "",
+            float(right),
+            terminated=True,
+            verdict=Verdict.scored(float(right), success=right),
+        )
+
+
+def play(*said: str) -> list[Trajectory]:
+    return rollout([OneTurnEnv()], Sampler(*said), seeds=[0] * len(said))
+
+
+def test_the_batch_holds_the_advantages_on_generated_tokens() -> None:
+    batch = grpo_batch(play("7", "0", "7", "0"), CONFIG, device=CPU)
+    assert batch is not None
+
+    assert batch.weights[batch.loss_mask].tolist() == pytest.approx(
+        [math.sqrt(0.75) * sign for sign in (1, -1, 1, -1)]
+    )
+    assert not batch.weights[~batch.loss_mask].any()
+    assert batch.old_logprobs[batch.loss_mask].tolist() == [-0.5] * 4
+
+
+def test_a_group_without_a_signal_is_left_out() -> None:
+    batch = grpo_batch(play("7", "0", "7", "0", "7", "7", "7", "7"), CONFIG, device=CPU)
+
+    assert batch is not None
+    assert len(batch) == 4
+    assert grpo_batch(play("7", "7", "7", "7"), CONFIG, device=CPU) is None
+
+
+def test_an_undecided_episode_leaves_group_and_batch() -> None:
+    batch = grpo_batch(play("7", "0", "?", "0"), CONFIG, device=CPU)
+    assert batch is not None
+
+    assert len(batch) == 3
+    assert batch.weights[batch.loss_mask].tolist() == pytest.approx([1.1547, -0.57735, -0.57735])
+
+
+def test_an_undecided_episode_changes_no_gradient() -> None:
+    model = Transformer(TransformerConfig(vocab_size=257, width=8), seed=0)
+    policy = TransformerPolicy(model, ByteTokenizer())
+
+    def grad(trajectories: list[Trajectory], size: int) -> torch.Tensor:
+        config = GRPOConfig(group_size=size)
+        batch = grpo_batch(trajectories, config, device=CPU)
+        assert batch is not None
+        loss = grpo_loss(policy.logprobs(batch.token_ids), batch, config, ref_logprobs=None)
+        (slope,) = torch.autograd.grad(loss, model.head.weight)
+        return slope
+
+    torch.testing.assert_close(
+        grad(play("7", "0", "?", "1"), 4), grad(play("7", "0", "1"), 3), rtol=0, atol=0
+    )
+
+
+def test_a_policy_without_logprobs_is_refused() -> None:
+    said = iter("7070")
+    trajectories = rollout([OneTurnEnv()], FunctionPolicy(lambda prompt: next(said)), seeds=[0] * 4)
+
+    with pytest.raises(ValueError, match=r"needs the log-probabilities .* for task '"):
+        grpo_batch(trajectories, CONFIG, device=CPU)
+
+
+def test_the_kl_term_pulls_towards_the_reference() -> None:
+    batch = grpo_batch(play("7", "0", "7", "0"), CONFIG, device=CPU)
+    assert batch is not None
+    config = GRPOConfig(kl_coefficient=0.5, kl_kind="k2")
+    logprobs = batch.old_logprobs.clone().requires_grad_()
+    plain = grpo_loss(logprobs, batch, config, ref_logprobs=None)
+    anchored = grpo_loss(logprobs, batch, config, ref_logprobs=batch.old_logprobs - 1.0)
+
+    assert (anchored - plain).item() == pytest.approx(0.5 * 0.5)
+
+
+def test_a_group_of_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="group_size must be at least 2, got 1"):
+        GRPOConfig(group_size=1)
+
+
+def learn(env: GuessDigitEnv, *, kl_coefficient: float = 0.0, seed: int = 0) -> list[float]:
+    """Train on one-token answers; returns the success of each iteration."""
+    model = Transformer(TransformerConfig(vocab_size=257, width=16, num_layers=1), seed=seed)
+    with torch.no_grad():  # a policy over the ten digits, where random bytes would take long
+        model.head.weight[:, :] = 0.0
+        model.norm.bias[0] = 1.0
+        model.head.weight[48:58, 0] = 8.0
+    config = GRPOConfig(
+        num_groups=4,
+        group_size=16,
+        learning_rate=3e-3,
+        kl_coefficient=kl_coefficient,
+        limits=RolloutLimits(max_new_tokens=1),
+    )
+    policy = TransformerPolicy(model, ByteTokenizer())
+    iterations = train_grpo([env], policy, config, num_iterations=60, seed=seed)
+    return [iteration.metrics.success_mean for iteration in iterations]
+
+
+@pytest.mark.parametrize("kl_coefficient", [0.0, 0.01])
+def test_it_learns_the_digit(kl_coefficient: float) -> None:
+    success = learn(OneTurnEnv(), kl_coefficient=kl_coefficient)
+
+    assert np.mean(success[:3]) < 0.3
+    assert np.mean(success[-3:]) > 0.9
+
+
+class ControlEnv(OneTurnEnv):
+    """The control: the reward is drawn, whatever was said, and success is as before."""
+
+    def take_turn(self, state: HiddenDigit, action: str) -> Turn[HiddenDigit]:
+        turn = super().take_turn(state, action)
+        return Turn(
+            state,
+            "",
+            float(self.np_random.random() < 0.5),
+            terminated=True,
+            verdict=turn.verdict,
+        )
+
+
+def test_it_does_not_learn_the_digit_from_a_reward_that_does_not_know_it() -> None:
+    assert np.mean(learn(ControlEnv())[-3:]) < 0.5
+
+
+def test_the_same_seed_trains_alike() -> None:
+    assert learn(OneTurnEnv(), seed=3) == learn(OneTurnEnv(), seed=3)

@@ -1,0 +1,113 @@
+"""REINFORCE weights turns by the returns that follow them; SFT imitates generated tokens alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from llmenvs import ByteTokenizer, rollout
+from llmenvs.agents.batching import training_batch
+from llmenvs.agents.fitted_tokenizer import fit_tokenizer
+from llmenvs.agents.metrics import episode_metrics
+from llmenvs.agents.optimization import descend
+from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.reinforce import ReinforceConfig, reinforce_batch, train_reinforce
+from llmenvs.agents.sft import SFTConfig, train_sft
+from llmenvs.agents.transformer import Transformer, TransformerConfig
+from llmenvs.envs import GridWorldEnv
+from llmenvs.policy import FunctionPolicy
+from llmenvs.rollout import RolloutLimits
+from llmenvs.testing import GuessDigitEnv
+
+CPU = torch.device("cpu")
+WALK = ["right", "up", "right", "right"]
+
+
+def the_walk() -> FunctionPolicy:
+    def move(prompt: object) -> str:
+        turn = sum(m["role"] == "assistant" for m in prompt.messages)  # type: ignore[attr-defined]
+        return WALK[turn]
+
+    return FunctionPolicy(move)
+
+
+def test_every_token_of_a_turn_has_the_turns_return() -> None:
+    (walk,) = rollout([GridWorldEnv()], the_walk(), seeds=[0])
+    batch = reinforce_batch([walk], ReinforceConfig(baseline=False), device=CPU)
+    assert batch is not None
+    weights = [
+        set(batch.weights[0, start:stop].tolist()) for start, stop in walk.turn_spans.tolist()
+    ]
+
+    assert weights == [{2.0}, {3.0}, {4.0}, {5.0}]
+    assert not batch.weights[~batch.loss_mask].any()
+
+
+def test_the_baseline_is_the_mean_return_and_the_discount_discounts() -> None:
+    (walk,) = rollout([GridWorldEnv()], the_walk(), seeds=[0])
+    config = ReinforceConfig(discount=0.5)
+    batch = reinforce_batch([walk], config, device=CPU)
+    assert batch is not None
+    returns = np.array([-1.125, -0.25, 1.5, 5.0])
+    firsts = [batch.weights[0, start].item() for start, _ in walk.turn_spans.tolist()]
+
+    assert firsts == pytest.approx(returns - returns.mean())
+
+
+def test_undecided_episodes_are_left_out() -> None:
+    lost = rollout([GuessDigitEnv()], FunctionPolicy(lambda prompt: "?"), seeds=[0, 1])
+
+    assert reinforce_batch(lost, ReinforceConfig(), device=CPU) is None
+    with pytest.raises(ValueError, match="no valid trajectory to learn from, got 2"):
+        next(train_sft(TransformerPolicy(_model(257), ByteTokenizer()), lost))
+
+
+def _model(vocab_size: int, seed: int = 0) -> Transformer:
+    return Transformer(TransformerConfig(vocab_size=vocab_size, max_length=256), seed=seed)
+
+
+def test_sft_then_reinforce_learn_the_grid_world() -> None:
+    env = GridWorldEnv(max_turns=6)
+    oracle, moves = env.scripted_policies()["oracle"], env.scripted_policies()["random"]
+    texts = [m["content"] for t in rollout([env], moves, seeds=range(60)) for m in t.messages]
+    tokenizer = fit_tokenizer(texts, vocab_size=420)
+    envs = [GridWorldEnv(max_turns=6, tokenizer=tokenizer) for _ in range(64)]
+    policy = TransformerPolicy(_model(tokenizer.vocab_size), tokenizer)
+    limits = RolloutLimits(max_new_tokens=6)
+    shown = rollout(envs, moves, seeds=range(128))
+    losses = list(train_sft(policy, shown, SFTConfig(num_steps=60, learning_rate=3e-3)))
+    config = ReinforceConfig(batch_size=64, learning_rate=2e-3, limits=limits)
+    iterations = list(train_reinforce(envs, policy, config, num_iterations=40))
+
+    assert losses[-1] < 0.4 * losses[0]
+    assert iterations[0].metrics.success_mean < 0.4
+    assert np.mean([i.metrics.success_mean for i in iterations[-3:]]) > 0.8
+    assert rollout(envs, oracle, seeds=[0])[0].total_reward == 2.0
+
+
+def test_sft_leaves_what_the_environment_says_alone() -> None:
+    """The loss is that of the policy's tokens: the logits over the prompt get no gradient."""
+    shown = rollout([GridWorldEnv()], the_walk(), seeds=[0])
+    batch = training_batch(shown, [[1.0] * 4], device=CPU)
+
+    assert batch.loss_mask.sum() == len("".join(WALK))
+    assert (batch.weights > 0).equal(batch.loss_mask)
+
+
+def test_metrics_leave_undecided_episodes_out_but_count_them() -> None:
+    policy = FunctionPolicy(lambda prompt: "?" if prompt.episode_id == "0-0" else "3")
+    metrics = episode_metrics(rollout([GuessDigitEnv()], policy, seeds=range(4)))
+
+    assert (metrics.episodes, metrics.valid_share) == (4, 0.75)
+    assert metrics.success_mean in (0.0, 1 / 3, 2 / 3, 1.0)
+    lost = rollout([GuessDigitEnv()], FunctionPolicy(lambda prompt: "?"), seeds=[0])
+    assert np.isnan(episode_metrics(lost).reward_mean)
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight() -> None:
+    model = torch.nn.Linear(1, 1)
+    before = model.weight.clone()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+
+    with pytest.raises(FloatingPointError, match="look for NaN rewards"):
+        descend(model.weight.sum() * torch.nan, model, optimizer, max_grad_norm=1.0)
+    assert torch.equal(model.weight, before)
