@@ -106,6 +106,8 @@ def _clean(text: str) -> str:
         wrapped = _WRAPPED.fullmatch(text)
         if wrapped is None or not _balanced(wrapped.group(1)):
             break
+        if _WORD.fullmatch(wrapped.group(1).strip()):
+            break  # a word that is marked as text is no product of variables
         text = wrapped.group(1).strip(_EDGES)
     return text
 
@@ -136,6 +138,8 @@ def _read_phrase(text: str) -> Node | None:
         return EMPTY_SET
     if plain in words.REAL_PHRASES:
         return Constant("reals")
+    if plain in words.UNDEFINED_PHRASES:
+        return Text("undefined")
     date = read_date(plain)
     if date is not None:
         return date
@@ -156,7 +160,8 @@ def _is_prose(text: str) -> bool:
         )
     if "," in bare and all(len(word) < 3 for word in found):  # noqa: PLR2004
         return False
-    return bare != text or any(len(word) > 2 for word in found)  # noqa: PLR2004
+    # Up to three bare letters are a product of variables.
+    return bare != text or len(found) > 1 or any(len(word) > 3 for word in found)  # noqa: PLR2004
 
 
 def squash(text: str) -> str:

@@ -40,6 +40,7 @@ _MATRICES = frozenset(
 )
 _ROUNDINGS = {r"\lfloor": "floor", r"\lceil": "ceil"}
 _BARS = frozenset({r"\lvert", r"\lVert"})
+_INFIX = frozenset({r"\choose", r"\over"})
 _MAX_CONTAINERS = 40
 
 
@@ -109,9 +110,10 @@ def _content(frame: _Frame, closing: str, builder: Builder) -> Node:
             return Sequence(SequenceKind.LIST, ())
         raise ParseError("an empty bracket")
     for at, item in enumerate(items):
-        if opening == "{" and isinstance(item, Token) and item.text == r"\choose":
-            n, k = parse_statement(items[:at], builder), parse_statement(items[at + 1 :], builder)
-            return builder.binomial(n, k)
+        if opening == "{" and isinstance(item, Token) and item.text in _INFIX:
+            left = parse_statement(items[:at], builder)
+            right = parse_statement(items[at + 1 :], builder)
+            return (builder.divide if item.text == r"\over" else builder.binomial)(left, right)
     node = parse_statement(items, builder)
     if opening in _ROUNDINGS:
         return call(_ROUNDINGS[opening], node)

@@ -399,7 +399,7 @@ def _rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     if isinstance(node, Matrix):
         return node.rows
     if isinstance(node, Interval) and node.low_closed and node.high_closed:
-        return ((node.low, node.high),)
+        node = Sequence(LIST, (node.low, node.high))
     if not isinstance(node, Sequence) or node.kind is SET or not node.items:
         return None
     nested = [_rows(item) for item in node.items if isinstance(item, Sequence | Interval)]

@@ -60,7 +60,7 @@ class ExpressionParser:
 
     def take(self, *texts: str) -> bool:
         """Step over the next item if it is one of ``texts``."""
-        if self.peek_text() in texts and self.at < len(self.items):
+        if self.peek_text() in texts:
             self.at += 1
             return True
         return False
@@ -162,15 +162,15 @@ class ExpressionParser:
 
     def postfix(self, node: Node) -> Node:
         """Read the signs that follow a factor."""
-        while True:
-            if self.take("!"):
+        while (text := self.peek_text()) in _POSTFIX:
+            self.at += 1
+            if text == "!":
                 node = self.build.factorial(node)
-            elif self.take("%", r"\%"):
-                node = self.build.divide(node, integer(100))
-            elif self.take(r"\degree"):
+            elif text == r"\degree":
                 node = call("degrees", node)
             else:
-                return node
+                node = self.build.divide(node, integer(100))
+        return node
 
     # What stands on its own
 
@@ -365,6 +365,7 @@ class ExpressionParser:
         return functions.read_function(self, name)
 
 
+_POSTFIX = frozenset({"!", "%", r"\%", r"\degree"})
 _NAMED = frozenset({TokenKind.SIGN, TokenKind.COMMAND, TokenKind.WORD})
 
 

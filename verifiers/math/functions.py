@@ -17,6 +17,7 @@ from llmenvs.verifiers.math.nodes import (
     Symbol,
     call,
     integer,
+    walk,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _BIG = {r"\sum": "sum", r"\prod": "product", r"\int": "integral", r"\lim": "limit"}
 _TRANSPARENT = frozenset(
-    {r"\text", r"\overline", r"\boxed", r"\fbox", r"\displaystyle", r"\mathrm", r"\bar", r"\not"}
+    {r"\text", r"\boxed", r"\fbox", r"\displaystyle", r"\mathrm", r"\bar", r"\not"}
 )
 _IDENTITY = frozenset({"(", "{"})
 
@@ -43,6 +44,10 @@ def read_command(parser: ExpressionParser, name: str) -> Node:
         return read_function(parser, name.lstrip("\\"))
     if name in _BIG:
         return _read_big(parser, _BIG[name])
+    if name == r"\overline":
+        inner = parser.argument()
+        imaginary = any(item == Constant("i") for item in walk(inner))
+        return call("conjugate", inner) if imaginary else inner
     if name in _TRANSPARENT:
         return parser.argument()
     if name in {r"\angle", r"\triangle", r"\measuredangle"}:

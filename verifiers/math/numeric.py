@@ -24,6 +24,7 @@ from llmenvs.verifiers.math.nodes import (
     Symbol,
     render,
 )
+from llmenvs.verifiers.math.units import DEGREE
 
 LOW_DIGITS = 40
 HIGH_DIGITS = 80
@@ -128,7 +129,8 @@ class Evaluator:
             case Constant(name=name):
                 return self.constant(name)
             case Quantity(value=value, unit=unit):
-                return self.value(value) * self.rational(unit.factor)
+                turn = self.mp.pi / 180 if unit == DEGREE else self.rational(unit.factor)
+                return self.value(value) * turn
             case Call(op=op, args=args):
                 return self.checked(self.call(op, args))
         raise UnevaluableError(f"no value for {type(node).__name__}")
@@ -270,5 +272,6 @@ def _named(name: str) -> Callable[..., Any]:
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{op: _named(name) for op, name in _NAMES.items()},
     "abs": lambda mp, value: abs(value),
+    "conjugate": lambda mp, value: mp.conj(value),
     "degrees": lambda mp, value: value * mp.pi / 180,
 }

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from llmenvs.verifiers.math.limits import Meter, OverBudgetError
+from llmenvs.verifiers.math.monomials import read_monomial
 from llmenvs.verifiers.math.nodes import (
     UNDEFINED,
     BaseNumber,
@@ -89,6 +90,9 @@ class ScalarComparer:
         if UNDEFINED in (left, right):
             return False
         self.meter.charge()
+        ours, theirs = read_monomial(left), read_monomial(right)
+        if ours is not None and theirs is not None:
+            return ours == theirs
         if left == right or render(left) == render(right):
             return True
         if _has_dots(left) or _has_dots(right):

@@ -165,9 +165,7 @@ def _parse_operand(items: list[Item], builder: Builder) -> Node:
     node = _parse_sets(items, builder)
     if unit_text is not None:
         unit = PERCENT if unit_text == "%" else read_unit(unit_text)
-        if unit is None:
-            raise ParseError(f"not a unit: {unit_text[:40]!r}")
-        return Quantity(node, unit)
+        return node if unit is None else Quantity(node, unit)
     return _degrees(node)
 
 
@@ -239,7 +237,8 @@ def _is_unit_word(items: list[Item], at: int) -> bool:
             return item.spaced and not letters or after_slash
         return not letters or len(item.text) > 2  # noqa: PLR2004
     plain = item.spaced and len(item.text) > 2 and item.text not in words.GREEK  # noqa: PLR2004
-    return plain and not letters
+    command = isinstance(before, Token) and before.kind is TokenKind.COMMAND
+    return plain and not (letters or command or item.text.isupper())
 
 
 def _parse_sets(items: list[Item], builder: Builder) -> Node:

@@ -195,12 +195,19 @@ def _same(expected: Answer, answer: Answer, meter: Meter) -> bool:
         target = read_answer(expected.text, Reading(decimal_comma=True)).node
     if Comparer(meter, WORKER.equal).same(target, given):
         return True
-    return _is_choice(target) and _chosen(answer.text) == target
+    if _is_choice(target):
+        return _chosen(answer.text) == target
+    return _is_word(expected.text) and expected.text.casefold() == answer.text.casefold()
+
+
+def _is_word(text: str) -> bool:
+    """Return whether ``text`` is a bare word such as ``Yes``, which case does not change."""
+    return text.isalpha() and len(text) > 2  # noqa: PLR2004
 
 
 def _same_text(expected: Answer, answer: Answer) -> bool:
     ours, theirs = squash(expected.text), squash(answer.text)
-    if ours == theirs:
+    if ours == theirs or expected.node == answer.node:
         return True
     if _is_choice(expected.node):
         return _chosen(answer.text) == expected.node
@@ -209,8 +216,8 @@ def _same_text(expected: Answer, answer: Answer) -> bool:
 
 
 _CHOICE = re.compile(
-    r"(?:\\text\s*\{)?\s*(?:(?:option|choice|answer)\s+)?(?:\(([A-Ja-j])\)|([A-J])(?:[).:]|$))",
-    re.IGNORECASE,
+    r"(?:\\text\s*\{)?\s*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?"
+    r"(?:\(([A-Ja-j])\)|([A-J])(?:[).:]|$))"
 )
 
 

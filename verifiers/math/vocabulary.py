@@ -1,6 +1,6 @@
 """The names that the parser knows: functions, constants, operators, relations and connectives."""
 
-from llmenvs.verifiers.math.nodes import INFINITY, PI, UNDEFINED, Constant, Node, Symbol
+from llmenvs.verifiers.math.nodes import INFINITY, PI, Constant, Node, Symbol
 
 MAX_PRODUCT_LETTERS = 3
 """A longer run of letters is a word and no product."""
@@ -32,7 +32,7 @@ _SAME = {"varepsilon": "epsilon", "vartheta": "theta", "varrho": "rho", "varphi"
 GREEK = {name: _SAME.get(name, name) for name in _GREEK_NAMES if len(name) > 1}
 CONSTANTS: dict[str, Node] = {
     "pi": PI, "infinity": INFINITY, "infty": INFINITY, "inf": INFINITY, "oo": INFINITY,
-    "Infinity": INFINITY, "undefined": UNDEFINED, "DNE": UNDEFINED,
+    "Infinity": INFINITY,
 }  # fmt: skip
 CONSTANT_COMMANDS: dict[str, Node] = {
     r"\pi": PI, r"\infty": INFINITY, r"\circ": Constant("circ"), r"\reals": Constant("reals"),
@@ -64,7 +64,7 @@ SET_OPERATORS = {
 OPERATORS = (
     frozenset(TIMES | DIVIDE | RELATIONS.keys() | SET_OPERATORS.keys())
     | frozenset({r"\pm", r"\mp", r"\%", "\\\\", "&", r"\&", r"\degree", r"\land", r"\lor"})
-    | frozenset({r"\wedge", r"\vee", r"\forall", r"\exists", r"\choose", r"\$", r"\,"})
+    | frozenset({r"\wedge", r"\vee", r"\forall", r"\exists", r"\choose", r"\over", r"\$", r"\,"})
 ) - {"*", "/"}
 AND_WORDS = frozenset({"and", "&", ", and", "und", "et", "with", ",and"})
 OR_WORDS = frozenset({"or", ", or", "and/or"})
@@ -83,6 +83,7 @@ REAL_PHRASES = frozenset(
     {"all real numbers", "all reals", "the set of all real numbers", "real numbers", "all real x",
      "all real values of x", "any real number"}
 )  # fmt: skip
+UNDEFINED_PHRASES = frozenset({"undefined", "dne", "does not exist", "indeterminate"})
 
 
 def letter(name: str) -> Node:
