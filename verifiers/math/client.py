@@ -20,6 +20,8 @@ from llmenvs.verifiers.math.nodes import Node
 
 START_LIMIT_S = 60.0
 REPLY_LIMIT_S = 10.0
+CPU_LIMIT_S = 0.5
+"""CPU time that sympy may take for one verdict."""
 _MODULE = "llmenvs.verifiers.math.worker"
 _ROOT = Path(__file__).absolute().parents[2]
 
@@ -39,8 +41,13 @@ class Worker:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def equal(self, target: Node, answer: Node) -> bool:
-        """Return whether sympy finds the two equal within its limits.
+    def equal(self, target: Node, answer: Node, cpu_s: float) -> tuple[bool, float]:
+        """Return whether sympy finds the two equal, and the CPU seconds that it took.
+
+        Args:
+            target: the right expression.
+            answer: the policy's expression.
+            cpu_s: how many CPU seconds it may take.
 
         Raises:
             OverBudgetError: the answer took more CPU time or memory than it may.
@@ -48,19 +55,19 @@ class Worker:
             WorkerLostError: the worker failed.
         """
         try:
-            request = {"target": encode(target), "answer": encode(answer)}
+            request = {"target": encode(target), "answer": encode(answer), "cpu_s": cpu_s}
         except TypeError:
-            return False
+            return False, 0.0
         reply = self._ask(json.dumps(request).encode() + b"\n")
         state, phase = reply.get("state"), reply.get("phase", 0)
         if state in {"equal", "different"}:
-            return bool(state == "equal")
+            return state == "equal", float(reply.get("cpu_s", 0.0))
         if state == "wall" or (state in {"cpu", "memory"} and phase == 0):
             raise WorkerTimeoutError(f"the worker ran out of {state} time in phase {phase}")
         if state in {"cpu", "memory"}:
             raise OverBudgetError(f"the worker ran out of {state}")
         if state == "failed" and phase > 0:
-            return False
+            return False, float(reply.get("cpu_s", 0.0))
         raise WorkerLostError(f"the worker answered {state!r} in phase {phase}")
 
     def start(self) -> None:
@@ -157,6 +164,22 @@ class Worker:
                     os.close(pipe.fileno())
                     pipe.detach() if hasattr(pipe, "detach") else None
             process.returncode = 0  # not ours to wait for
+
+
+class AlgebraBudget:
+    """Ask the worker within one budget for a whole verdict, however many questions it has."""
+
+    def __init__(self, worker: Worker, cpu_s: float = CPU_LIMIT_S) -> None:
+        self.worker = worker
+        self.left_s = cpu_s
+
+    def equal(self, target: Node, answer: Node) -> bool:
+        """Return whether sympy finds the two equal; raises as `Worker.equal` does."""
+        if self.left_s <= 0:
+            raise OverBudgetError("the worker ran out of cpu")
+        same, spent = self.worker.equal(target, answer, self.left_s)
+        self.left_s -= spent
+        return same
 
 
 WORKER = Worker()

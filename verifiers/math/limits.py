@@ -16,6 +16,8 @@ MAX_DEPTH = 60
 """Deepest chain of unbracketed prefixes (``\\sin\\cos…``, ``x^y^z…``)."""
 MAX_TREE_DEPTH = 110
 """Deepest tree that is walked."""
+MAX_TREE_SIZE = 30_000
+"""Most nodes in a tree; products of symbolic matrices share parts and grow fast."""
 MAX_LITERAL_DIGITS = 4_000
 """Longest literal that enters arithmetic; longer ones are compared digit by digit."""
 MAX_BITS = 60_000
@@ -28,6 +30,8 @@ MAX_TERMS = 1_000
 """Longest sum or product that is expanded."""
 MAX_ITEMS = 2_000
 """Longest list that is compared."""
+MAX_UNIT_WORDS = 12
+"""Most words and signs in a unit."""
 MAX_STEPS = 20_000
 """Work allowed for one verdict; a step is about ten microseconds."""
 

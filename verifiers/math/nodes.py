@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias
 
-from llmenvs.verifiers.math.limits import MAX_TREE_DEPTH, OverBudgetError
+from llmenvs.verifiers.math.limits import MAX_TREE_DEPTH, MAX_TREE_SIZE, OverBudgetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,19 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator or a function applied to its arguments."""
+    """An operator or a function applied to its arguments.
+
+    Attributes:
+        op: its name.
+        args: what it is applied to.
+        depth: how deep the tree is.
+        size: how many nodes it has, with a shared part counted each time.
+    """
 
     op: str
     args: tuple["Node", ...]
     depth: int = 0
+    size: int = 1
 
 
 class SequenceKind(StrEnum):
@@ -180,10 +188,16 @@ def call(op: str, *args: Node) -> Call:
     Raises:
         OverBudgetError: the tree is too deep to be walked.
     """
-    depth = 1 + max((arg.depth for arg in args if isinstance(arg, Call)), default=0)
-    if depth > MAX_TREE_DEPTH:
-        raise OverBudgetError(f"an expression nested more than {MAX_TREE_DEPTH} deep")
-    return Call(op, args, depth)
+    depth, size = 1, 1
+    for arg in args:
+        if isinstance(arg, Call):
+            depth = max(depth, arg.depth + 1)
+            size += arg.size
+        else:
+            size += 1
+    if depth > MAX_TREE_DEPTH or size > MAX_TREE_SIZE:
+        raise OverBudgetError("an expression that is too large or nested too deep")
+    return Call(op, args, depth, size)
 
 
 def children(node: Node) -> tuple[Node, ...]:

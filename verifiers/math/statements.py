@@ -5,6 +5,7 @@ from llmenvs.verifiers.math.builder import Builder
 from llmenvs.verifiers.math.expressions import ExpressionParser
 from llmenvs.verifiers.math.items import Group, Item, ParseError
 from llmenvs.verifiers.math.lexer import Token, TokenKind
+from llmenvs.verifiers.math.limits import MAX_UNIT_WORDS
 from llmenvs.verifiers.math.nodes import (
     Call,
     Node,
@@ -187,7 +188,7 @@ def _split_unit(items: list[Item]) -> tuple[list[Item], str | None]:
             rest, trailing = _split_unit(items[1:])
             return rest, sign if trailing is None or trailing == sign else f"{sign} {trailing}"
     end = len(items)
-    while end > 1 and (width := _unit_width(items, end)):
+    while len(items) - end < MAX_UNIT_WORDS and end > 1 and (width := _unit_width(items, end)):
         end -= width
     if end == len(items) or end == 0:
         return items, None

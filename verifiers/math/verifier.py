@@ -9,7 +9,11 @@ import re
 from dataclasses import dataclass
 
 from llmenvs.verifiers.math.answers import Answer, read_answer, squash
-from llmenvs.verifiers.math.client import WORKER, WorkerLostError, WorkerTimeoutError
+from llmenvs.verifiers.math.client import (
+    WORKER,
+    AlgebraBudget,
+    WorkerLostError, WorkerTimeoutError,
+)
 from llmenvs.verifiers.math.compare import Comparer, expand
 from llmenvs.verifiers.math.evaluated import is_evaluated
 from llmenvs.verifiers.math.extract import DEFAULT_PRIORITIES, Extraction, Source, extract
@@ -89,9 +93,10 @@ class MathVerifier:
         try:
             answer = _read_found(found, expected, meter)
             shown = answer.text
-            if found.hedged and not _all_right(found, expected, meter):
+            comparer = Comparer(meter, AlgebraBudget(WORKER).equal)
+            if found.hedged and not _all_right(found, expected, comparer):
                 return _wrong('boxes joined by "or" are a hedge', shown)
-            if not _same(expected, answer, meter):
+            if not _same(expected, answer, comparer):
                 return _wrong("not equal to the target", shown)
         except (OverBudgetError, RecursionError) as error:
             if _over_budget(expected.node):
@@ -187,13 +192,13 @@ def _read_as(text: str, expected: Answer, meter: Meter) -> Answer:
 _DECIMAL_COMMA = re.compile(r"-?(?:\d+,\d{2}|0,\d+|\d{4,},\d+)")
 
 
-def _same(expected: Answer, answer: Answer, meter: Meter) -> bool:
+def _same(expected: Answer, answer: Answer, comparer: Comparer) -> bool:
     target, given = expected.node, answer.node
     if isinstance(target, Text) or isinstance(given, Text):
         return _same_text(expected, answer)
     if _DECIMAL_COMMA.fullmatch(expected.text) and not isinstance(given, Sequence):
         target = read_answer(expected.text, Reading(decimal_comma=True)).node
-    if Comparer(meter, WORKER.equal).same(target, given):
+    if comparer.same(target, given):
         return True
     if _is_choice(target):
         return _chosen(answer.text) == target
@@ -231,8 +236,9 @@ def _chosen(text: str) -> Node | None:
     return Symbol((match.group(1) or match.group(2)).upper()) if match is not None else None
 
 
-def _all_right(found: Extraction, expected: Answer, meter: Meter) -> bool:
-    return all(_same(expected, _read_as(box, expected, meter), meter) for box in found.boxes)
+def _all_right(found: Extraction, expected: Answer, comparer: Comparer) -> bool:
+    answers = (_read_as(box, expected, comparer.meter) for box in found.boxes)
+    return all(_same(expected, answer, comparer) for answer in answers)
 
 
 def _over_budget(node: Node) -> bool:

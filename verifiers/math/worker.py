@@ -2,7 +2,7 @@
 
 It imports sympy once and forks a child for each request, so that a child that runs out of time or
 memory costs nothing but itself, and no request leaves state behind for the next. A request is one
-line of JSON, ``{"target": tree, "answer": tree}``; the reply is one line with ``state`` and with
+line of JSON, ``{"target": tree, "answer": tree, "cpu_s": seconds}``; the reply is one line with ``state`` and with
 ``phase``, the number of trees that were evaluated before the end: 0 means that the target alone was
 too much. The process ends when its input does, so none outlives the one that started it.
 """
@@ -17,7 +17,6 @@ import sys
 import time
 from typing import Any, BinaryIO
 
-CPU_LIMIT_S = 0.5
 WALL_LIMIT_S = 5.0
 MEMORY_LIMIT_BYTES = 96 * 1024 * 1024
 """What a child may allocate on top of what it inherits."""
@@ -46,7 +45,7 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     child = os.fork()
     if child == 0:
         os.close(receiving)
-        _limit()
+        _limit(float(request["cpu_s"]))
         _work(request, sending)
         os._exit(0)
     os.close(sending)
@@ -56,22 +55,26 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         os.kill(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
     phase = output.count(b".")
+    spent = usage.ru_utime + usage.ru_stime
+    return {"state": _state(output, status), "phase": phase, "cpu_s": spent}
+
+
+def _state(output: bytes, status: int) -> str:
+    """Return how the child ended: by its own word, or by the signal that ended it."""
     for state in ("equal", "different", "memory", "failed"):
         if state.encode() in output:
-            return {"state": state, "phase": phase}
+            return state
     killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    spent = usage.ru_utime + usage.ru_stime
-    if killed == signal.SIGPROF or spent >= CPU_LIMIT_S * 0.9:
-        return {"state": "cpu", "phase": phase}
-    return {"state": "wall" if killed in {signal.SIGALRM, signal.SIGKILL} else "lost",
-            "phase": phase}  # fmt: skip
+    if killed == signal.SIGPROF:
+        return "cpu"
+    return "wall" if killed in {signal.SIGALRM, signal.SIGKILL} else "lost"
 
 
-def _limit() -> None:
+def _limit(cpu_s: float) -> None:
     """Put the limits on this process; the signals end it, whatever it is doing."""
     for number in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, max(cpu_s, 0.01))
     signal.setitimer(signal.ITIMER_REAL, WALL_LIMIT_S)
     with contextlib.suppress(OSError, ValueError):
         with open("/proc/self/statm", "rb") as file:
