@@ -53,7 +53,9 @@ _INTRODUCTION = re.compile(
 _EDGES = " \t\r\n.,;:"
 
 
-def read_answer(text: str, reading: Reading = DEFAULT_READING, meter: Meter | None = None) -> Answer:
+def read_answer(
+    text: str, reading: Reading = DEFAULT_READING, meter: Meter | None = None
+) -> Answer:
     r"""Return what ``text`` means.
 
     Raises:
@@ -151,17 +153,17 @@ def _is_prose(text: str) -> bool:
     bare = _TEXT_COMMAND.sub(r" \1 ", text)
     if _COMMAND.search(bare) or re.search(r"[\d=<>+*/^_|{}\\]", bare):
         return False
-    found = [word for word in _WORD.findall(bare)]
+    found = _WORD.findall(bare)
     if any(word in words.FUNCTIONS or word in words.CONSTANTS for word in found):
         return False
     if any(word.lower() in words.AND_WORDS | words.OR_WORDS for word in found):
-        return all(len(word) > 3 or word.lower() in {"and", "or"} for word in found) and (  # noqa: PLR2004
+        return all(len(word) > 3 or word.lower() in {"and", "or"} for word in found) and (
             len(found) > 1
         )
-    if "," in bare and all(len(word) < 3 for word in found):  # noqa: PLR2004
+    if "," in bare and all(len(word) < 3 for word in found):
         return False
     # Up to three bare letters are a product of variables.
-    return bare != text or len(found) > 1 or any(len(word) > 3 for word in found)  # noqa: PLR2004
+    return bare != text or len(found) > 1 or any(len(word) > 3 for word in found)
 
 
 def squash(text: str) -> str:

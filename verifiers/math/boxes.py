@@ -3,6 +3,8 @@ r"""Find ``\boxed{…}`` with real brace matching, and decide which boxes belong
 import re
 from typing import NamedTuple
 
+from llmenvs.verifiers.math.tables import split_words
+
 _MAX_BOXES = 64
 _OPENING = re.compile(r"\\{1,2}(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 _MAX_GAP = 70
@@ -11,8 +13,10 @@ _DELIMITERS = re.compile(r"\\(?:text|quad|qquad|mathrm|[()\[\],; ])|[${}]")
 _SENTENCE = re.compile(r"[.!?](?:\s|$)|\n\s*\n")
 _HEDGES = frozenset({"or", "either"})
 _BREAKS = frozenset(
-    "but not no wait actually so thus hence therefore then instead however guess guessed wrong "
-    "correct correction sorry is was should recheck".split()
+    split_words(
+        "but not no wait actually so thus hence therefore then instead however guess guessed wrong "
+        "correct correction sorry is was should recheck"
+    )
 )
 
 
@@ -65,7 +69,7 @@ def _find(text: str, *, unclosed: bool) -> list[Box]:
             opened = stack.pop() if stack else None
             if opened is not None:
                 found.append(Box(opened[0], match.end(), text[opened[1] : match.start()]))
-        elif len(mark) > 2:  # noqa: PLR2004  (an escaped character has two)
+        elif len(mark) > 2:
             stack.append((match.start(), match.end()))
     if unclosed:
         opened = next((entry for entry in stack if entry is not None), None)

@@ -20,6 +20,7 @@ from llmenvs.verifiers.math.nodes import (
     call,
 )
 from llmenvs.verifiers.math.statements import parse_statement
+from llmenvs.verifiers.math.tables import split_words
 
 _CLOSERS = {
     "(": frozenset({")", "]"}),
@@ -36,7 +37,7 @@ _SAME = {r"\lbrace": r"\{", r"\rbrace": r"\}", r"\lbrack": "[", r"\rbrack": "]",
          r"\rparen": ")"}  # fmt: skip
 _CLOSING = frozenset().union(*_CLOSERS.values())
 _MATRICES = frozenset(
-    "matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array psmallmatrix".split()
+    split_words("matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array psmallmatrix")
 )
 _ROUNDINGS = {r"\lfloor": "floor", r"\lceil": "ceil"}
 _BARS = frozenset({r"\lvert", r"\lVert"})
@@ -128,7 +129,7 @@ def _content(frame: _Frame, closing: str, builder: Builder) -> Node:
 
 def _bracketed(opening: str, closing: str, node: Sequence) -> Node:
     square = "[" if opening == "[" else "", "]" if closing == "]" else ""
-    if any(square) and len(node.items) == 2:  # noqa: PLR2004
+    if any(square) and len(node.items) == 2:
         return Interval(*node.items, bool(square[0]), bool(square[1]))
     kind = SequenceKind.LIST if all(square) else SequenceKind.TUPLE
     return Sequence(kind, node.items, node.joined_by_or)

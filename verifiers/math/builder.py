@@ -1,10 +1,11 @@
 """Build expression nodes, folding rational constants and matrices of them on the way.
 
 The builder also notes whether it had to compute: ``2 + 3`` and ``6/2`` are not evaluated answers,
-``-3``, ``2/3``, ``2 3/4`` and ``1.5 × 10^3`` are.
+``-3``, ``2/3``, ``2 3/4`` and ``1.5 x 10^3`` are.
 """
 
-from collections.abc import Callable, Sequence as Items
+from collections.abc import Callable
+from collections.abc import Sequence as Items
 from fractions import Fraction
 from math import gcd
 
@@ -90,10 +91,10 @@ class Builder:
 
     def _product(self, numbers: Items[Number]) -> Number:
         value = fold.multiply([number.value for number in numbers], self.meter)
-        if len(numbers) == 2:  # noqa: PLR2004
+        if len(numbers) == 2:
             mantissa, power = numbers
             if power.exponent and not power.digits and mantissa.value:
-                self.computed |= not 1 <= abs(mantissa.value) < 10  # noqa: PLR2004
+                self.computed |= not 1 <= abs(mantissa.value) < 10
                 exponent = mantissa.exponent + power.exponent
                 return Number(value, mantissa.digits, exponent if mantissa.digits else 0)
         self.computed = True
@@ -105,13 +106,16 @@ class Builder:
             if isinstance(product, Matrix) and isinstance(factor, Matrix):
                 product = self._matrix_product(product, factor)
             elif isinstance(product, Matrix):
-                product = self.map_matrix(product, lambda x, k=factor: self.multiply([k, x]))
+                product = self._scale(product, factor)
             elif isinstance(factor, Matrix):
-                product = self.map_matrix(factor, lambda x, k=product: self.multiply([k, x]))
+                product = self._scale(factor, product)
             else:
                 product = self.multiply([product, factor])
         self.computed = True
         return product
+
+    def _scale(self, matrix: Matrix, factor: Node) -> Matrix:
+        return self.map_matrix(matrix, lambda entry: self.multiply([factor, entry]))
 
     def _matrix_product(self, left: Matrix, right: Matrix) -> Node:
         if len(left.rows[0]) != len(right.rows):
@@ -171,7 +175,7 @@ class Builder:
             return UNDEFINED
         if isinstance(base, Number) and isinstance(exponent, Number):
             folded = fold.power(base.value, exponent.value, self.meter)
-            ten = base.value == 10 and exponent.value.denominator == 1  # noqa: PLR2004
+            ten = base.value == 10 and exponent.value.denominator == 1
             if isinstance(folded, Number) and ten and not base.digits:
                 return Number(folded.value, 0, int(exponent.value))
             if folded is not None:
@@ -184,7 +188,7 @@ class Builder:
         return call("pow", base, exponent)
 
     def _matrix_power(self, base: Matrix, exponent: Number) -> Node:
-        if exponent.value.denominator != 1 or not 1 <= exponent.value <= 8:  # noqa: PLR2004
+        if exponent.value.denominator != 1 or not 1 <= exponent.value <= 8:
             return call("pow", base, exponent)
         return self.multiply([base] * int(exponent.value))
 
@@ -215,11 +219,11 @@ class Builder:
         return call("binomial", n, k)
 
     def determinant(self, matrix: Matrix) -> Node:
-        """Return the determinant by cofactors up to 4 × 4; larger ones stay unevaluated."""
+        """Return the determinant by cofactors up to 4 x 4; larger ones stay unevaluated."""
         size = len(matrix.rows)
         if size != len(matrix.rows[0]):
             return UNDEFINED
-        if size > 4:  # noqa: PLR2004
+        if size > 4:
             return call("det", matrix)
         self.computed = True
         return self._cofactors([list(row) for row in matrix.rows])

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import llmenvs
 from llmenvs.verifiers.math.codec import encode
 from llmenvs.verifiers.math.limits import OverBudgetError
 from llmenvs.verifiers.math.nodes import Node
@@ -23,7 +24,7 @@ REPLY_LIMIT_S = 10.0
 CPU_LIMIT_S = 0.5
 """CPU time that sympy may take for one verdict."""
 _MODULE = "llmenvs.verifiers.math.worker"
-_ROOT = Path(__file__).absolute().parents[2]
+_ROOT = Path(llmenvs.__file__).absolute().parents[1]
 
 
 class WorkerTimeoutError(Exception):

@@ -4,7 +4,6 @@ The comparison is not symmetric: what a completion may leave out (a unit, a perc
 label) a target may not.
 """
 
-from fractions import Fraction
 from itertools import pairwise
 
 from llmenvs.verifiers.math.equations import EquationComparer
@@ -12,8 +11,6 @@ from llmenvs.verifiers.math.labels import Labelled, same_label, split_chain, ste
 from llmenvs.verifiers.math.limits import MAX_ITEMS, Meter, OverBudgetError
 from llmenvs.verifiers.math.nodes import (
     BaseNumber,
-    Call,
-    Constant,
     Interval,
     Matrix,
     Node,
@@ -22,21 +19,31 @@ from llmenvs.verifiers.math.nodes import (
     Ratio,
     Relation,
     Sequence,
-    SequenceKind,
-    Symbol,
     Text,
     call,
-    integer,
     symbols,
-    walk,
 )
 from llmenvs.verifiers.math.numeric import LOW_DIGITS, Evaluator
-from llmenvs.verifiers.math.regions import INEQUALITIES, same_region
+from llmenvs.verifiers.math.regions import same_region
 from llmenvs.verifiers.math.scalars import Algebra, ScalarComparer, as_number, natural_logs
+from llmenvs.verifiers.math.shapes import (
+    LIST,
+    SET,
+    TUPLE,
+    as_quotient,
+    expand,
+    has_call,
+    has_constant,
+    has_dots,
+    is_dots,
+    is_regional,
+    kind,
+    rows,
+    scaled,
+    written_alike,
+)
 from llmenvs.verifiers.math.units import DEGREE, PERCENT, compatible
 
-LIST, TUPLE, SET = SequenceKind.LIST, SequenceKind.TUPLE, SequenceKind.SET
-_REGIONAL = frozenset({"union", "intersection", "difference", "such_that"})
 _MAX_PAIRS = 10_000
 
 
@@ -107,7 +114,7 @@ class Comparer:
             return self.equations.same(target, answer)
         if isinstance(ours, Relation) or isinstance(theirs, Relation | Labelled):
             return False
-        return isinstance(ours, Labelled) is False and self.same_value(ours, theirs)
+        return not isinstance(ours, Labelled) and self.same_value(ours, theirs)
 
     def region(self, target: Node, answer: Node) -> bool | None:
         """Return whether two sets of reals are equal, or None where they are not known as such."""
@@ -134,12 +141,12 @@ class Comparer:
             case BaseNumber(), BaseNumber():
                 return target.value == answer.value
             case BaseNumber(), Number():
-                return _written_alike(target, answer)
+                return written_alike(target, answer)
         if isinstance(target, Sequence) or isinstance(answer, Sequence):
             return self.same_sequence(target, answer)
         if is_regional(target) or is_regional(answer):
             return self.same_set(target, answer)
-        return self.same_scalar(_as_quotient(target), _as_quotient(answer))
+        return self.same_scalar(as_quotient(target), as_quotient(answer))
 
     def same_scalar(self, target: Node, answer: Node) -> bool:
         """Return whether two expressions have the same value."""
@@ -148,7 +155,7 @@ class Comparer:
             return False
         if self.scalars.same(target, answer):
             return True
-        if _has_call(target, "log") != _has_call(answer, "log"):
+        if has_call(target, "log") != has_call(answer, "log"):
             return self.scalars.same(natural_logs(target), natural_logs(answer))
         return False
 
@@ -172,17 +179,17 @@ class Comparer:
                     return False
                 if ours.factor == theirs.factor:
                     return self.same_value(target.value, answer.value)
-                return self.same_value(_scaled(target), _scaled(answer))
+                return self.same_value(scaled(target), scaled(answer))
             case Quantity(unit=unit), _:
                 if self.same_value(target.value, answer):
                     return True
-                if unit == DEGREE and _has_constant(answer, "pi"):
+                if unit == DEGREE and has_constant(answer, "pi"):
                     return self.same_value(call("degrees", target.value), answer)
-                return unit == PERCENT and self.same_value(_scaled(target), answer)
+                return unit == PERCENT and self.same_value(scaled(target), answer)
             case _, Quantity(unit=unit):
                 if unit == PERCENT:
-                    return self.same_value(target, _scaled(answer))
-                if unit == DEGREE and _has_constant(target, "pi"):
+                    return self.same_value(target, scaled(answer))
+                if unit == DEGREE and has_constant(target, "pi"):
                     return self.same_value(target, call("degrees", answer.value))
                 return self.same_value(target, answer.value)
         return False
@@ -191,7 +198,7 @@ class Comparer:
         """Return whether two ratios agree; times of day agree only hour by hour."""
         if len(target.items) != len(answer.items):
             return False
-        if (target.clock and answer.clock) or _has_dots(target) or _has_dots(answer):
+        if (target.clock and answer.clock) or has_dots(target) or has_dots(answer):
             pairs = zip(target.items, answer.items, strict=True)
             return all(self.same_value(a, b) for a, b in pairs)
         return all(
@@ -201,7 +208,7 @@ class Comparer:
 
     def same_matrix(self, target: Node, answer: Node) -> bool:
         """Return whether two matrices agree entry by entry; a vector may be written as a tuple."""
-        ours, theirs = _rows(target), _rows(answer)
+        ours, theirs = rows(target), rows(answer)
         if ours is None or theirs is None:
             return False
         flat = not (isinstance(target, Matrix) and isinstance(answer, Matrix))
@@ -222,18 +229,19 @@ class Comparer:
         """Return whether lists, tuples, sets and systems agree."""
         ours, theirs = self.items(target), self.items(answer)
         if is_regional(target) or is_regional(answer):
-            closed = isinstance(answer, Interval) and answer.low_closed and answer.high_closed
-            if closed and isinstance(target, Sequence) and target.kind is LIST:
-                return self.ordered(ours, [answer.low, answer.high])
+            if isinstance(answer, Interval) and kind(target) is LIST and ours:
+                # A list in square brackets looks like a closed interval.
+                closed = answer.low_closed and answer.high_closed
+                return closed and self.ordered(ours, [answer.low, answer.high])
             return bool(self.region(target, answer))
-        kinds = (_kind(target), _kind(answer))
+        kinds = (kind(target), kind(answer))
         if len(ours) == len(theirs) == 1 and kinds != (TUPLE, TUPLE):
             if isinstance(ours[0], Sequence) or isinstance(theirs[0], Sequence):
                 return ours[0] != target and self.same(ours[0], theirs[0])
             return self.same(ours[0], theirs[0])
         if set(kinds) == {TUPLE, SET}:
             return False
-        if any(_is_dots(item) for item in (*ours, *theirs)):
+        if any(is_dots(item) for item in (*ours, *theirs)):
             return self.ordered(ours, theirs)
         labels = self.labels(ours), self.labels(theirs)
         if labels[0] and labels[1]:
@@ -270,7 +278,7 @@ class Comparer:
 
     @staticmethod
     def is_ordered(labels: list[Labelled]) -> bool:
-        """Return whether the values of a system have an order: not where they are numbered roots."""
+        """Return whether the values of a system have an order; numbered roots have none."""
         stems = {stem(entry.label) for entry in labels}
         return bool(labels) and (len(stems) > 1 or None in stems)
 
@@ -308,105 +316,3 @@ class Comparer:
                 return False
             found.update(matches)
         return len(found) == len(answer)
-
-
-def is_regional(node: Node) -> bool:
-    """Return whether ``node`` is a set of reals rather than a value."""
-    match node:
-        case Interval():
-            return True
-        case Constant(name=name):
-            return name in {"reals", "empty", "integers", "naturals", "rationals", "complexes"}
-        case Call(op=op):
-            return op in _REGIONAL
-        case Relation(operators=operators):
-            return bool(INEQUALITIES & set(operators))
-        case Sequence(kind=kind, items=items):
-            return not items or (kind is LIST and any(is_regional(item) for item in items))
-    return False
-
-
-def expand(node: Node) -> Node:
-    """Return ``node`` with ± as a list of two values."""
-    if not isinstance(node, Call | Quantity | Relation):
-        return node
-    signs = {x.op for x in walk(node) if isinstance(x, Call) and x.op in {"pm", "mp"}}
-    if not signs:
-        return node
-    return Sequence(LIST, (_signed(node, 1), _signed(node, -1)))
-
-
-def _signed(node: Node, sign: int) -> Node:
-    match node:
-        case Call(op=("pm" | "mp") as op, args=(arg,)):
-            inner = _signed(arg, sign)
-            positive = sign > 0 if op == "pm" else sign < 0
-            if isinstance(inner, Number):
-                return inner if positive else Number(-inner.value, inner.digits, inner.exponent)
-            return inner if positive else call("mul", integer(-1), inner)
-        case Call(op=op, args=args):
-            return call(op, *(_signed(arg, sign) for arg in args))
-        case Quantity(value=value, unit=unit):
-            return Quantity(_signed(value, sign), unit)
-        case Relation(operators=operators, operands=operands):
-            return Relation(operators, tuple(_signed(x, sign) for x in operands))
-    return node
-
-
-def _kind(node: Node) -> SequenceKind:
-    return node.kind if isinstance(node, Sequence) else LIST
-
-
-def _is_dots(node: Node) -> bool:
-    return node == Constant("dots")
-
-
-def _has_dots(node: Node) -> bool:
-    return any(_is_dots(item) for item in walk(node))
-
-
-def _has_constant(node: Node, name: str) -> bool:
-    return any(item == Constant(name) for item in walk(node))
-
-
-def _has_call(node: Node, op: str) -> bool:
-    return any(isinstance(x, Call) and x.op == op and len(x.args) == 1 for x in walk(node))
-
-
-def _scaled(quantity: Quantity) -> Node:
-    factor = quantity.unit.factor
-    if isinstance(quantity.value, Number):
-        return Number(quantity.value.value * factor)
-    return call("mul", Number(factor), quantity.value)
-
-
-def _as_quotient(node: Node) -> Node:
-    """Return a ratio of two as their quotient."""
-    match node:
-        case Ratio(items=(Number(value=top), Number(value=bottom))) if bottom:
-            return Number(Fraction(top, 1) / bottom)
-        case Ratio(items=(top, bottom)):
-            return call("div", top, bottom)
-    return node
-
-
-def _written_alike(target: BaseNumber, answer: Number) -> bool:
-    """Return whether the digits agree: a completion may leave the base out."""
-    return str(answer.value) == target.digits
-
-
-def _rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
-    if isinstance(node, Matrix):
-        return node.rows
-    if isinstance(node, Interval) and node.low_closed and node.high_closed:
-        node = Sequence(LIST, (node.low, node.high))
-    if not isinstance(node, Sequence) or node.kind is SET or not node.items:
-        return None
-    nested = [_rows(item) for item in node.items if isinstance(item, Sequence | Interval)]
-    if len(nested) == len(node.items):
-        rows = [rows[0] for rows in nested if rows is not None and len(rows) == 1]
-        return tuple(rows) if len(rows) == len(nested) else None
-    return (node.items,)
-
-
-__all__ = ["Comparer", "Symbol", "expand", "is_regional"]

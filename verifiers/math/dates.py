@@ -3,13 +3,16 @@
 import re
 
 from llmenvs.verifiers.math.nodes import Text
+from llmenvs.verifiers.math.tables import split_words
 
-_MONTHS = (
+_MONTHS = split_words(
     "january february march april may june july august september october november december"
-).split()
+)
 _NAMES = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS)
 _SHAPES = (
-    re.compile(rf"(?P<month>{_NAMES})\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year>\d{{4}}))?"),
+    re.compile(
+        rf"(?P<month>{_NAMES})\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year>\d{{4}}))?"
+    ),
     re.compile(
         rf"(?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_NAMES})\.?"
         r"(?:,? (?P<year>\d{4}))?"
@@ -30,7 +33,7 @@ def read_date(text: str) -> Text | None:
             continue
         month = match["month"]
         number = int(month) if month.isdecimal() else _number(month)
-        if 1 <= number <= 12 and 1 <= int(match["day"]) <= 31:  # noqa: PLR2004
+        if 1 <= number <= 12 and 1 <= int(match["day"]) <= 31:
             return Text(f"date {match['year'] or ''}-{number}-{int(match['day'])}")
     return None
 

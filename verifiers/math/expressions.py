@@ -239,17 +239,12 @@ class ExpressionParser:
 
     def mixed(self, whole: Number) -> Node:
         """Read ``3/4`` after a whole number, as in ``2 3/4``; an improper fraction is a factor."""
-        rest = self.items[self.at : self.at + 3]
+        rest = [x for x in self.items[self.at : self.at + 3] if isinstance(x, Token)]
         if self.peek_text() in words.FRACTIONS:
             start = self.at
             self.at += 1
             top, bottom = self.argument(), self.argument()
-        elif (
-            len(rest) == 3  # noqa: PLR2004
-            and all(isinstance(x, Token) for x in rest)
-            and [x.text.isdecimal() or x.text for x in rest if isinstance(x, Token)]
-            == [True, "/", True]
-        ):
+        elif [x.text.isdecimal() or x.text for x in rest] == [True, "/", True]:
             start = self.at
             self.at += 3
             top, bottom = read_number(rest[0].text), read_number(rest[2].text)
@@ -389,4 +384,3 @@ def _continued(text: str) -> Node:
     if isinstance(number, Number):
         return Number(number.value, number.digits, number.exponent, truncated=True)
     return number
-

@@ -171,9 +171,9 @@ _CLOSING_MATH = {"$$": "$$", "$": "$", r"\[": r"\]", r"\(": r"\)"}
 
 
 def _statement(text: str) -> Extraction | None:
-    last: re.Match[str] | None = None
-    for last in _STATEMENT.finditer(text):
-        pass
+    last = None
+    for match in _STATEMENT.finditer(text):
+        last = match
     if last is None:
         return None
     sentence = _sentence(text, last.end())
@@ -221,9 +221,7 @@ def sentence_candidates(sentence: str) -> Iterator[str]:
     yield sentence
 
 
-def _widest(
-    spans: list[tuple[int, int]], formulas: list[tuple[int, int]], text: str
-) -> str:
+def _widest(spans: list[tuple[int, int]], formulas: list[tuple[int, int]], text: str) -> str:
     """Return the last span, or the formula around it."""
     start, end = spans[-1]
     for left, right in formulas:
@@ -276,7 +274,7 @@ def _last_expression(text: str) -> Extraction | None:
     formulas = [
         (start, end)
         for start, end in formula_spans(text)
-        if end - start > 2 or any(c.isdigit() for c in text[start:end])  # noqa: PLR2004
+        if end - start > 2 or any(c.isdigit() for c in text[start:end])
     ]
     offset = max(0, len(text) - _TAIL_CHARS)
     numbers = [match.span() for match in _NUMBER.finditer(text, offset)]

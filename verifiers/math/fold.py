@@ -50,7 +50,7 @@ def power(base: Fraction, exponent: Fraction, meter: Meter) -> Number | Constant
         if exponent > 0:
             return Number(Fraction(0))
         return Number(Fraction(1)) if exponent == 0 else UNDEFINED
-    if abs(exponent.numerator) > MAX_BITS or exponent.denominator > 64:  # noqa: PLR2004
+    if abs(exponent.numerator) > MAX_BITS or exponent.denominator > 64:
         return Number(base) if base == 1 else None
     if bits(base) * abs(exponent.numerator) > MAX_BITS:
         return Number(base**exponent.numerator) if abs(base) == 1 and _whole(exponent) else None
@@ -79,7 +79,7 @@ def root(value: Fraction, degree: int) -> Fraction | None:
 
 
 def _whole_root(value: int, degree: int) -> int | None:
-    if degree == 2:  # noqa: PLR2004
+    if degree == 2:
         guess = math.isqrt(value)
     elif value.bit_length() <= degree:
         guess = min(value, 1)
@@ -103,7 +103,7 @@ def factorial(value: Fraction, meter: Meter) -> Number | None:
 
 def binomial(n: Fraction, k: Fraction, meter: Meter) -> Number | None:
     """Return the number of ways to choose ``k`` of ``n``."""
-    if not (_whole(n) and _whole(k)) or n < 0 or abs(k) > MAX_BITS or bits(n) > 64:  # noqa: PLR2004
+    if not (_whole(n) and _whole(k)) or n < 0 or abs(k) > MAX_BITS or bits(n) > 64:
         return None
     if k < 0 or k > n:
         return Number(Fraction(0))

@@ -1,4 +1,4 @@
-r"""Commands and functions of the expression grammar: ``\frac``, ``\sqrt``, ``\sin``, ``\sum``, …"""
+r"""Commands and functions of the expression grammar, such as ``\frac``, ``\sqrt`` and ``\sum``."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _apply(parser: ExpressionParser, name: str, subscript: Node | None, argument
         return call("log", argument, integer(10))
     if name == "det" and isinstance(argument, Matrix):
         return parser.build.determinant(argument)
-    if name == "binom" and len(args) == 2:  # noqa: PLR2004
+    if name == "binom" and len(args) == 2:
         return parser.build.binomial(*args)
     if name == "factorial":
         return parser.build.factorial(argument)
@@ -170,7 +170,7 @@ def _read_integral(parser: ExpressionParser, low: Node | None, high: Node | None
         if item.text == "d" and end + 1 < len(parser.items):
             following = parser.items[end + 1]
             name, after = (following.text if isinstance(following, Token) else ""), end + 2
-        elif len(item.text) == 2 and item.text[0] == "d":  # noqa: PLR2004
+        elif len(item.text) == 2 and item.text[0] == "d":
             name, after = item.text[1], end + 1
         else:
             continue

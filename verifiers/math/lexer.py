@@ -107,7 +107,7 @@ def _number_tokens(body: str, *, spaced: bool, nested: bool, reading: Reading) -
         scientific = reading.scientific
         if scientific is None and exponent is not None:
             # Nobody writes 0.2 as 2e-1, but twice Euler's number less one comes up in integrals.
-            scientific = exponent.group(1) == "1" or abs(int(exponent.group(2))) > 2  # noqa: PLR2004
+            scientific = exponent.group(1) == "1" or abs(int(exponent.group(2))) > 2
         if not scientific and re.search("[eE]", body):
             return _euler_tokens(body, spaced=spaced)
     if "," in body and not _EUROPEAN.fullmatch(body) and not reading.decimal_comma:

@@ -5,14 +5,15 @@ from fractions import Fraction
 
 from llmenvs.verifiers.math.limits import MAX_LITERAL_DIGITS, OverBudgetError
 from llmenvs.verifiers.math.nodes import BaseNumber, LongInteger, Number
+from llmenvs.verifiers.math.tables import split_words
 
 _LITERAL = re.compile(r"(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?", re.ASCII)
 MAX_POWER_OF_TEN = 5_000
 _MAX_BASE = 36
-_WORDS = (
+_WORDS = split_words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
-).split()
+)
 NUMBER_WORDS = {word: Number(Fraction(value)) for value, word in enumerate(_WORDS)}
 
 
@@ -36,12 +37,14 @@ def read_number(text: str) -> Number | LongInteger:
         if decimals or power:
             raise OverBudgetError(f"a decimal of more than {MAX_LITERAL_DIGITS} digits")
         return LongInteger(negative=False, digits=whole.lstrip("0"))
-    if power is not None and (len(power) > 6 or abs(int(power)) > MAX_POWER_OF_TEN):  # noqa: PLR2004
+    if power is not None and (len(power) > 6 or abs(int(power)) > MAX_POWER_OF_TEN):
         raise OverBudgetError(f"a power of ten beyond {MAX_POWER_OF_TEN}")
     decimals = decimals or ""
     exponent = int(power or 0) - len(decimals)
     mantissa = int((whole + decimals) or "0")
-    value = Fraction(mantissa * 10**exponent if exponent >= 0 else Fraction(mantissa, 10**-exponent))
+    value = Fraction(
+        mantissa * 10**exponent if exponent >= 0 else Fraction(mantissa, 10**-exponent)
+    )
     digits = len((whole + decimals).lstrip("0")) if decimals or power else 0
     return Number(value, digits, exponent if digits else 0)
 
@@ -62,7 +65,7 @@ def repeating(prefix: str, period: str) -> Number:
 
 def in_base(digits: str, base: int) -> BaseNumber | None:
     """Return ``digits`` read in ``base``, or None where they are no number in it."""
-    if not 2 <= base <= _MAX_BASE or len(digits) > 1_000:  # noqa: PLR2004
+    if not 2 <= base <= _MAX_BASE or len(digits) > 1_000:
         return None
     try:
         return BaseNumber(digits.upper().lstrip("0") or "0", base, int(digits, base))

@@ -39,7 +39,7 @@ def read_monomial(node: Node) -> Monomial | None:
 
 
 def _power(base: Node, exponent: Fraction) -> Monomial | None:
-    if isinstance(base, Number) and exponent.denominator == 2 and base.value > 0:  # noqa: PLR2004
+    if isinstance(base, Number) and exponent.denominator == 2 and base.value > 0:
         small = bits(base.value) * abs(exponent.numerator) < _MAX_BITS and not base.digits
         return Monomial(1, base.value**exponent.numerator) if small else None
     whole = exponent.denominator == 1 and abs(exponent) <= _MAX_POWER

@@ -48,7 +48,7 @@ def _context(digits: int) -> Any:
     if contexts is None:
         contexts = _local.contexts = {}
     if digits not in contexts:
-        from mpmath.ctx_mp import MPContext  # noqa: PLC0415  (only a comparison needs it)
+        from mpmath.ctx_mp import MPContext  # type: ignore[import-untyped]  # it ships no types
 
         contexts[digits] = MPContext()
         contexts[digits].dps = digits
@@ -65,11 +65,11 @@ def sample(name: str, point: int) -> Fraction:
     value = Fraction(seed % 2_000 + 400, 800 + seed % 131)
     if point in {4, 5}:
         return Fraction(seed % 7 + 2)
-    if point == 2 or (point == 3 and seed >> 20 & 1):  # noqa: PLR2004
+    if point == 2 or (point == 3 and seed >> 20 & 1):
         return -value
-    if point == 6:  # noqa: PLR2004
+    if point == 6:
         return value / 4
-    return value * 9 if point == 7 else value  # noqa: PLR2004
+    return value * 9 if point == 7 else value
 
 
 def exact(node: Node, bindings: Bindings, meter: Meter) -> Fraction | None:
@@ -200,7 +200,11 @@ class Evaluator:
         size = abs(self.mp.log(abs(below), 2)) if not self.mp.isinf(below) else self.mp.inf
         if abs(above) * (size + 1) > MAX_EXPONENT and not self.mp.isinf(above):
             raise OverBudgetError("a power out of range")
-        if isinstance(exponent, Number) and exponent.value.denominator % 2 and self.mp.im(below) == 0:
+        if (
+            isinstance(exponent, Number)
+            and exponent.value.denominator % 2
+            and self.mp.im(below) == 0
+        ):
             root = abs(below) ** above
             odd = exponent.value.numerator % 2
             return -root if below < 0 and odd else root
@@ -219,13 +223,13 @@ class Evaluator:
             return self.mp.mpf(math.gcd(*whole) if op == "gcd" else math.lcm(*whole))
         if op in {"max", "min"}:
             return (max if op == "max" else min)(values)
-        if op == "factorial" and abs(values[0]) > 10**6:  # noqa: PLR2004
+        if op == "factorial" and abs(values[0]) > 10**6:
             raise OverBudgetError("a factorial out of range")
         if op == "log":
             return self.mp.log(values[0], values[1] if len(values) > 1 else 10)
         if op in _HYPERBOLIC and abs(values[0]) > MAX_EXPONENT:
             raise OverBudgetError("an argument out of range")
-        if op in _PERIODIC and abs(values[0]) > 10**15:  # noqa: PLR2004
+        if op in _PERIODIC and abs(values[0]) > 10**15:
             raise UnevaluableError("an angle out of range")
         function = _FUNCTIONS.get(op)
         if function is None:
@@ -234,7 +238,7 @@ class Evaluator:
 
     def series(self, op: str, args: tuple[Node, ...]) -> Any:
         """Return a finite sum or product."""
-        if op in {"integral", "limit"} or len(args) != 4:  # noqa: PLR2004
+        if op in {"integral", "limit"} or len(args) != 4:
             raise NeedsAlgebraError(op)
         body, variable, low, high = args
         first, last = self.value(low), self.value(high)

@@ -251,7 +251,7 @@ class _Difference:
 
 def _newton_roots(differences: list[Any], mp: Any) -> list[Any]:
     """Return the real roots of ``sum(d_k * binomial(t, k))``."""
-    if len(differences) < 2:  # noqa: PLR2004
+    if len(differences) < 2:
         return []
     coefficients = [mp.zero] * len(differences)
     basis = [mp.one]  # the coefficients of binomial(t, k), constant first
@@ -260,9 +260,9 @@ def _newton_roots(differences: list[Any], mp: Any) -> list[Any]:
             coefficients[power] += difference * value
         shifted = [mp.zero, *basis]
         basis = [(a - k * b) / (k + 1) for a, b in zip(shifted, [*basis, mp.zero], strict=True)]
-    if len(coefficients) == 2:  # noqa: PLR2004
+    if len(coefficients) == 2:
         return [-coefficients[0] / coefficients[1]]
-    if len(coefficients) == 3:  # noqa: PLR2004
+    if len(coefficients) == 3:
         c, b, a = coefficients
         discriminant = b * b - 4 * a * c
         if abs(discriminant) <= mp.mpf(10) ** -25 * max(1, b * b):

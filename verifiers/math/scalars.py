@@ -141,9 +141,9 @@ class ScalarComparer:
         try:
             low = Evaluator(LOW_DIGITS, self.meter, point)
             ours, theirs = low.value(left), low.value(right)
-            if not constant and not _complex_on_purpose(left, right):
-                if low.mp.im(ours) or low.mp.im(theirs):
-                    return None
+            complex_ = low.mp.im(ours) or low.mp.im(theirs)
+            if complex_ and not constant and not _complex_on_purpose(left, right):
+                return None
             if low.mp.isinf(ours) or low.mp.isinf(theirs):
                 return bool(ours == theirs) if constant else None
             size = max(abs(ours), abs(theirs))

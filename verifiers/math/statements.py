@@ -184,7 +184,9 @@ def _split_unit(items: list[Item]) -> tuple[list[Item], str | None]:
     first = items[0] if items else None
     if isinstance(first, Token) and len(items) > 1:
         sign = first.text.lstrip("\\")
-        if sign in CURRENCY_SIGNS or (first.kind is TokenKind.WORD and sign in {"USD", "Rs", "EUR"}):
+        if sign in CURRENCY_SIGNS or (
+            first.kind is TokenKind.WORD and sign in {"USD", "Rs", "EUR"}
+        ):
             rest, trailing = _split_unit(items[1:])
             return rest, sign if trailing is None or trailing == sign else f"{sign} {trailing}"
     end = len(items)
@@ -217,9 +219,9 @@ def _unit_width(items: list[Item], end: int) -> int:
         if item.text in {"%", r"\%", *CURRENCY_SIGNS, r"\$"}:
             return 1
         if item.text in {"/", r"\cdot"} and end < len(items):
-            return int(end > 2 and _unit_width(items, end - 1) > 0)  # noqa: PLR2004
+            return int(end > 2 and _unit_width(items, end - 1) > 0)
     power = isinstance(item, Group) or item.kind is TokenKind.NUMBER
-    if power and end > 3 and _spell(items[end - 2]) == "^" and _spell(item).lstrip("-").isdecimal():  # noqa: PLR2004
+    if power and end > 3 and _spell(items[end - 2]) == "^" and _spell(item).lstrip("-").isdecimal():
         below = items[end - 3]
         unit = isinstance(below, Token) and below.kind in {TokenKind.TEXT, TokenKind.WORD}
         return 2 if unit and _unit_width(items, end - 2) else 0
@@ -235,9 +237,9 @@ def _is_unit_word(items: list[Item], at: int) -> bool:
     if known_unit(item.text) is not None:
         if is_ambiguous(item.text):
             after_slash = isinstance(before, Token) and before.text == "/" and at > 1
-            return item.spaced and not letters or after_slash
-        return not letters or len(item.text) > 2  # noqa: PLR2004
-    plain = item.spaced and len(item.text) > 2 and item.text not in words.GREEK  # noqa: PLR2004
+            return (item.spaced and not letters) or after_slash
+        return not letters or len(item.text) > 2
+    plain = item.spaced and len(item.text) > 2 and item.text not in words.GREEK
     command = isinstance(before, Token) and before.kind is TokenKind.COMMAND
     return plain and not (letters or command or item.text.isupper())
 
@@ -249,7 +251,7 @@ def _parse_sets(items: list[Item], builder: Builder) -> Node:
         name = words.SET_OPERATORS.get(item.text) if isinstance(item, Token) else None
         if name is None and isinstance(item, Token) and item.text in _UNION_LETTERS:
             beside = items[at - 1 : at] + items[at + 1 : at + 2]
-            name = "union" if len(beside) == 2 and all(map(_is_range, beside)) else None  # noqa: PLR2004
+            name = "union" if len(beside) == 2 and all(map(_is_range, beside)) else None
         if name is None:
             operands[-1].append(item)
         else:
@@ -277,5 +279,5 @@ def _parse_ratio(items: list[Item], builder: Builder) -> Node:
     if len(nodes) == 1:
         return nodes[0]
     minutes = operands[-1][0]
-    clock = isinstance(minutes, Token) and len(minutes.text) == 2 and minutes.text[0] in "012345"  # noqa: PLR2004
+    clock = isinstance(minutes, Token) and len(minutes.text) == 2 and minutes.text[0] in "012345"
     return Ratio(tuple(nodes), clock)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import sympy
+import sympy  # type: ignore[import-untyped]  # it ships no types
 
 from llmenvs.verifiers.math.codec import Encoded
 from llmenvs.verifiers.math.numeric import sample
@@ -43,7 +43,7 @@ def build(data: Encoded) -> Any:
         raise ValueError(f"nothing to build from {kind}")
     op, *encoded = rest
     args = [build(item) for item in encoded]
-    if op in {"sum", "product"} and len(args) == 4:  # noqa: PLR2004
+    if op in {"sum", "product"} and len(args) == 4:
         body, variable, low, high = args
         index = sympy.Symbol(variable.name, integer=True)
         series = sympy.Sum if op == "sum" else sympy.Product

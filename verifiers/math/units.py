@@ -9,6 +9,7 @@ import re
 from fractions import Fraction
 
 from llmenvs.verifiers.math.nodes import Unit
+from llmenvs.verifiers.math.tables import split_words
 
 _SPEC = {
     "length": "m metre meter=1 mm millimeter millimetre=1/1000 cm centimeter centimetre=1/100 "
@@ -46,7 +47,9 @@ _SPEC = {
 }
 _SPELLED = {"mph": "mile per hour", "kph": "km per hour", "kmh": "km per hour"}
 _SQUARED = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
-_AMBIGUOUS = frozenset("m g s h l L A C J N V W in a min mi day cal bit foot cent mole".split())
+_AMBIGUOUS = frozenset(
+    split_words("m g s h l L A C J N V W in a min mi day cal bit foot cent mole")
+)
 """Names that are words or variables too: units only where a number and a space stand before."""
 
 
@@ -70,7 +73,7 @@ DEGREE = UNITS["degree"]
 CURRENCY_SIGNS = {"$": UNITS["dollar"], "€": UNITS["euro"], "£": UNITS["GBP"], "¥": UNITS["yen"],
                   "₹": UNITS["rupee"]}  # fmt: skip
 _WORD = re.compile(r"([A-Za-zΩ$€£¥₹%]+)(?:\s*\^?\s*\{?\s*(-?\d)\s*\}?)?|(/|\bper\b)")
-_DROPPED = frozenset("of in the a an per each about total and units unit".split())
+_DROPPED = frozenset(split_words("of in the a an per each about total and units unit"))
 
 
 def known_unit(word: str) -> Unit | None:
@@ -97,7 +100,8 @@ def read_unit(text: str) -> Unit | None:
     """
     for name, spelled in _SPELLED.items():
         text = re.sub(rf"\b{name}\b", spelled, text)
-    factor, powers = Fraction(1), {}
+    factor = Fraction(1)
+    powers: dict[str, int] = {}
     names: list[str] = []
     sign, pending = 1, 1
     for word, exponent, slash in _WORD.findall(text):
@@ -105,7 +109,8 @@ def read_unit(text: str) -> Unit | None:
             sign = -1
             continue
         if word in {"squared", "cubed"} and powers:
-            powers[last] = powers[last] // abs(powers[last]) * _SQUARED[word]  # noqa: F821
+            last = next(reversed(powers))
+            powers[last] = (1 if powers[last] > 0 else -1) * _SQUARED[word]
             continue
         if word in _SQUARED:
             pending = _SQUARED[word]
@@ -116,13 +121,12 @@ def read_unit(text: str) -> Unit | None:
                 continue
             unit = Unit(Fraction(1), ((_singular(word.lower()), 1),), _singular(word.lower()))
         power = sign * (int(exponent) if exponent else 1) * pending
-        if not -9 <= power <= 9 or power == 0:  # noqa: PLR2004
+        if not -9 <= power <= 9 or power == 0:
             return None
         sign, pending = 1, 1
         factor *= unit.factor**power
         for dimension, base in unit.dimensions:
             powers[dimension] = powers.get(dimension, 0) + base * power
-            last = dimension
         names.append(unit.name if power == 1 else f"{unit.name}^{power}")
     if not names:
         return None
@@ -131,9 +135,9 @@ def read_unit(text: str) -> Unit | None:
 
 
 def _singular(word: str) -> str:
-    if len(word) > 3 and word.endswith("ies"):  # noqa: PLR2004
+    if len(word) > 3 and word.endswith("ies"):
         return word[:-3] + "y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):  # noqa: PLR2004
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
         return word[:-1]
     return word
 

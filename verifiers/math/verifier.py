@@ -12,9 +12,10 @@ from llmenvs.verifiers.math.answers import Answer, read_answer, squash
 from llmenvs.verifiers.math.client import (
     WORKER,
     AlgebraBudget,
-    WorkerLostError, WorkerTimeoutError,
+    WorkerLostError,
+    WorkerTimeoutError,
 )
-from llmenvs.verifiers.math.compare import Comparer, expand
+from llmenvs.verifiers.math.compare import Comparer
 from llmenvs.verifiers.math.evaluated import is_evaluated
 from llmenvs.verifiers.math.extract import DEFAULT_PRIORITIES, Extraction, Source, extract
 from llmenvs.verifiers.math.lexer import DEFAULT_READING, Reading
@@ -33,6 +34,7 @@ from llmenvs.verifiers.math.nodes import (
 )
 from llmenvs.verifiers.math.numeric import LOW_DIGITS, Evaluator, UnevaluableError
 from llmenvs.verifiers.math.prose import is_wordy
+from llmenvs.verifiers.math.shapes import expand
 from llmenvs.verifiers.verdict import Status, Verdict
 
 _SHOWN_CHARS = 200
@@ -80,7 +82,7 @@ class MathVerifier:
             return Verdict.undecided(Status.TIMEOUT, reason=str(error), extracted=shown)
         except (WorkerLostError, OSError) as error:
             return Verdict.undecided(Status.ERROR, reason=str(error), extracted=shown)
-        except Exception as error:  # noqa: BLE001  (our own fault is a verdict, and no wrong answer)
+        except Exception as error:
             reason = f"the verifier failed: {type(error).__name__}"
             return Verdict.undecided(Status.ERROR, reason=reason, extracted=shown)
 
@@ -129,7 +131,7 @@ def _read_target(target: str) -> Answer | None:
     """Return what the target means, or None where reading it is over budget."""
     try:
         text = target
-        prose = len(target) > 40 and is_wordy(target)  # noqa: PLR2004
+        prose = len(target) > 40 and is_wordy(target)
         if prose or r"\boxed" in target or r"\fbox" in target:
             found = extract(target, unclosed=True)
             if found is not None and found.source is Source.BOXED:
@@ -207,7 +209,7 @@ def _same(expected: Answer, answer: Answer, comparer: Comparer) -> bool:
 
 def _is_word(text: str) -> bool:
     """Return whether ``text`` is a bare word such as ``Yes``, which case does not change."""
-    return text.isalpha() and len(text) > 2  # noqa: PLR2004
+    return text.isalpha() and len(text) > 2
 
 
 def _same_text(expected: Answer, answer: Answer) -> bool:

@@ -1,6 +1,7 @@
 """The names that the parser knows: functions, constants, operators, relations and connectives."""
 
 from llmenvs.verifiers.math.nodes import INFINITY, PI, Constant, Node, Symbol
+from llmenvs.verifiers.math.tables import split_words
 
 MAX_PRODUCT_LETTERS = 3
 """A longer run of letters is a word and no product."""
@@ -8,9 +9,11 @@ MAX_CAPITALS = 12
 """The same for capital letters, which name the corners of figures."""
 
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh cosh "
-    "tanh coth sech csch arcsinh arccosh arctanh asinh acosh atanh ln log lg exp sqrt cbrt abs "
-    "gcd lcm max min floor ceil det sgn sign Re Im arg erf binom factorial".split()
+    split_words(
+        "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh "
+        "cosh tanh coth sech csch arcsinh arccosh arctanh asinh acosh atanh ln log lg exp sqrt "
+        "abs gcd lcm max min floor ceil det sgn sign Re Im arg erf binom factorial cbrt"
+    )
 )
 ALIASES = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "tg": "tan", "ctg": "cot", "cosec": "csc",
@@ -22,11 +25,11 @@ INVERSES = {
     "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec",
     "csc": "arccsc", "sinh": "arcsinh", "cosh": "arccosh", "tanh": "arctanh",
 }  # fmt: skip
-_GREEK_NAMES = (
+_GREEK_NAMES = split_words(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi "
     "rho varrho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma "
     "Upsilon Phi Psi Omega ell hbar partial nabla prime circ top perp imath jmath"
-).split()
+)
 _SAME = {"varepsilon": "epsilon", "vartheta": "theta", "varrho": "rho", "varphi": "phi",
          "ell": "l"}  # fmt: skip
 GREEK = {name: _SAME.get(name, name) for name in _GREEK_NAMES if len(name) > 1}
@@ -68,7 +71,7 @@ OPERATORS = (
 ) - {"*", "/"}
 AND_WORDS = frozenset({"and", "&", ", and", "und", "et", "with", ",and"})
 OR_WORDS = frozenset({"or", ", or", "and/or"})
-APPLIED = frozenset("f g h F G H P W Q T phi psi Phi Gamma".split())
+APPLIED = frozenset(split_words("f g h F G H P W Q T phi psi Phi Gamma"))
 """Names that a bracket applies instead of multiplying."""
 BASES = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,

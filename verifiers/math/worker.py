@@ -2,9 +2,10 @@
 
 It imports sympy once and forks a child for each request, so that a child that runs out of time or
 memory costs nothing but itself, and no request leaves state behind for the next. A request is one
-line of JSON, ``{"target": tree, "answer": tree, "cpu_s": seconds}``; the reply is one line with ``state`` and with
-``phase``, the number of trees that were evaluated before the end: 0 means that the target alone was
-too much. The process ends when its input does, so none outlives the one that started it.
+line of JSON, ``{"target": tree, "answer": tree, "cpu_s": seconds}``; the reply is one line with
+``state``, ``cpu_s`` and ``phase``, the number of trees that were evaluated before the end: 0 means
+that the target alone was too much. The process ends when its input does, so none outlives the one
+that started it.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ _PAGE_BYTES = resource.getpagesize()
 def main() -> None:
     """Serve requests until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us
-    from llmenvs.verifiers.math import sympy_bridge  # noqa: F401, PLC0415  (the slow import)
+    from llmenvs.verifiers.math import sympy_bridge  # noqa: F401  (the slow import)
 
     reply, requests = sys.stdout.buffer, sys.stdin.buffer
     _send(reply, {"state": "ready"})
@@ -84,7 +85,7 @@ def _limit(cpu_s: float) -> None:
 
 
 def _work(request: dict[str, Any], sending: int) -> None:
-    from llmenvs.verifiers.math import sympy_bridge  # noqa: PLC0415
+    from llmenvs.verifiers.math import sympy_bridge
 
     try:
         target = sympy_bridge.evaluate(request["target"])
@@ -95,7 +96,7 @@ def _work(request: dict[str, Any], sending: int) -> None:
         os.write(sending, b"equal" if same else b"different")
     except MemoryError:
         os.write(sending, b"memory")
-    except Exception:  # noqa: BLE001  (sympy raises anything; the reply says that it failed)
+    except Exception:
         os.write(sending, b"failed")
 
 
