@@ -18,7 +18,9 @@ def _load(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _share_right(rows: list[dict[str, Any]], target: str, completion: str) -> tuple[float, list[str]]:
+def _share_right(
+    rows: list[dict[str, Any]], target: str, completion: str
+) -> tuple[float, list[str]]:
     wrong = [
         f"{row[completion]!r} for {row[target]!r}"
         for row in rows

@@ -1,4 +1,4 @@
-"""A verdict comes back for every completion: cheap, deterministic, and with the right one to blame."""
+"""Every completion gets a verdict that is cheap, deterministic and blames the right one."""
 
 import asyncio
 import multiprocessing
@@ -14,14 +14,12 @@ from hypothesis import strategies as st
 from llmenvs.verifiers.math import MathVerifier, Source, verify_math
 from llmenvs.verifiers.verdict import Status, Verifier
 
-TEX = st.lists(
-    st.sampled_from(
-        r"\frac \sqrt { } ( ) [ ] \{ \} ^ _ + - \cdot / ! | , ; : = < \le \cup \in x y n e i 2 7 10 "
-        r"0.5 \pi \sin \log \sum \int dx \begin{pmatrix} \end{pmatrix} & \\ \text{cm} % $ \pm \binom "
-        r"\infty \ldots f( or and \boxed{ \overline _2 \left \right ° − ½ ² \lim \to 9! ^{99} ' \!".split()
-    ),
-    max_size=40,
-).map(" ".join)
+PIECES = r"""
+\frac \sqrt { } ( ) [ ] \{ \} ^ _ + - \cdot / ! | , ; : = < \le \cup \in x y n e i 2 7 10 0.5
+\pi \sin \log \sum \int dx \begin{pmatrix} \end{pmatrix} & \\ \text{cm} % $ \pm \binom \infty
+\ldots f( or and \boxed{ \overline _2 \left \right ° ½ ² \lim \to 9! ^{99} ' \!
+"""
+TEX = st.lists(st.sampled_from(PIECES.split()), max_size=40).map(" ".join)
 TARGETS = ["7", r"\frac{1}{2}", "x^2+1", "(1,2)", r"\{1,2\}", "x>3", "B", r"5\text{ cm}", "y=2x+3"]
 
 HOSTILE = {
@@ -70,7 +68,9 @@ def test_hostile_answers_are_wrong_and_cheap(name: str, target: str) -> None:
     assert spent_s < 1.0  # the limit that the documentation states, not a measure of speed
 
 
-@pytest.mark.parametrize("text", [r"\boxed{" * 150_000, "$" * 10**6, "answer is " * 10**5, "<" * 10**6])
+@pytest.mark.parametrize(
+    "text", [r"\boxed{" * 150_000, "$" * 10**6, "answer is " * 10**5, "<" * 10**6]
+)
 def test_a_megabyte_of_anything_is_searched_within_the_limit(text: str) -> None:
     before = _cpu_s()
     verify_math(text, "7")
@@ -78,7 +78,9 @@ def test_a_megabyte_of_anything_is_searched_within_the_limit(text: str) -> None:
     assert _cpu_s() - before < 1.0
 
 
-@pytest.mark.parametrize("text", ["", "\ud800", "\x00", "\\", "\\boxed{", "\\boxed{}", "{}", "$", "%"])
+@pytest.mark.parametrize(
+    "text", ["", "\ud800", "\x00", "\\", "\\boxed{", "\\boxed{}", "{}", "$", "%"]
+)
 def test_odd_completions_have_no_answer_or_a_wrong_one(text: str) -> None:
     assert verify_math(text, "7").score == 0.0
 

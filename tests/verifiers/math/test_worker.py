@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import llmenvs
-
 from llmenvs.verifiers.math import client, verify_math
 from llmenvs.verifiers.math.answers import read_answer
 from llmenvs.verifiers.math.client import (
@@ -50,7 +49,10 @@ def worker() -> Iterator[Worker]:
     ],
 )
 def test_sympy_decides_what_arithmetic_cannot(
-    worker: Worker, target: str, answer: str, equal: bool  # noqa: FBT001
+    worker: Worker,
+    target: str,
+    answer: str,
+    equal: bool,  # noqa: FBT001
 ) -> None:
     assert worker.equal(node(target), node(answer), 2.0)[0] is equal
 
