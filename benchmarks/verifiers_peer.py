@@ -1,8 +1,8 @@
 """Score rows with Math-Verify: the half of `verifiers.py` that runs in Math-Verify's environment.
 
 It reads ``{"rows": [[target, completion], ...], "seconds": s}`` from its input and writes the
-verdicts and the rate to its output. The settings are those that its documentation recommends: the box first,
-and the target in math delimiters.
+verdicts and the rate to its output. The settings are those that its documentation recommends: the
+box first, and the target in math delimiters.
 """
 
 import json

@@ -50,6 +50,7 @@ _INTRODUCTION = re.compile(
     r"(?:is|are|equals)(?:\s+equal\s+to)?:?\s+(?=\S)",
     re.IGNORECASE,
 )
+_FENCE = re.compile(r"^```\w*\n|\n```$")
 _EDGES = " \t\r\n.,;:"
 
 
@@ -103,6 +104,7 @@ def _clean(text: str) -> str:
         only = text.strip().startswith("$") and len(_DOLLARS.findall(text)) == 1
         text = _DOLLARS.sub(r"\\$" if only else " ", text)
     text = text.replace("**", "") if text.count("**") > 1 and text.startswith("**") else text
+    text = _FENCE.sub("", text).strip("`") if "`" in text else text
     text = text.strip(_EDGES) if not text.endswith("...") else text.strip(" \n\t")
     for _ in range(4):
         wrapped = _WRAPPED.fullmatch(text)
@@ -172,7 +174,7 @@ def squash(text: str) -> str:
     if _COMMAND.search(bare) or re.search(r"[=<>^_\\]", bare):
         return "".join(bare.split())
     bare = re.sub(r"[\s\-_]+", " ", bare).strip(" .,;:!?\"'()[]").casefold()
-    return bare.removeprefix("the ").removeprefix("a ")
+    return bare.removeprefix("the ").removeprefix("a ").removeprefix("an ")
 
 
 def is_unit_only(text: str) -> bool:

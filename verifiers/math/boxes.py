@@ -44,10 +44,10 @@ def closing_boxes(text: str, *, unclosed: bool) -> tuple[list[Box], bool]:
     run = [boxes[-1]]
     hedged = False
     for box in reversed(boxes[:-1]):
-        joint = _joint(text[box.end : run[0].start])
-        if joint is None:
+        link = joint(text[box.end : run[0].start])
+        if link is None:
             break
-        hedged |= joint == "or"
+        hedged |= link == "or"
         run.insert(0, box)
     return run, hedged
 
@@ -88,7 +88,7 @@ def _outermost(boxes: list[Box]) -> list[Box]:
     return kept
 
 
-def _joint(gap: str) -> str | None:
+def joint(gap: str) -> str | None:
     """Return "and" or "or" where two boxes with ``gap`` between them belong together."""
     if len(gap) > _MAX_GAP or _SENTENCE.search(gap):
         return None

@@ -81,7 +81,7 @@ def parse_tokens(tokens: list[Token], builder: Builder) -> Node:
             stack[-1].items.append(token)
     if len(stack) != 1:
         raise ParseError(f"an unclosed {stack[-1].opening!r}")
-    return parse_statement(stack[0].items, builder)
+    return _infix(stack[0].items, builder)
 
 
 def _matches(opening: str, closing: str, kind: TokenKind) -> bool:
@@ -110,12 +110,7 @@ def _content(frame: _Frame, closing: str, builder: Builder) -> Node:
         if opening == "{":
             return Sequence(SequenceKind.LIST, ())
         raise ParseError("an empty bracket")
-    for at, item in enumerate(items):
-        if opening == "{" and isinstance(item, Token) and item.text in _INFIX:
-            left = parse_statement(items[:at], builder)
-            right = parse_statement(items[at + 1 :], builder)
-            return (builder.divide if item.text == r"\over" else builder.binomial)(left, right)
-    node = parse_statement(items, builder)
+    node = _infix(items, builder) if opening == "{" else parse_statement(items, builder)
     if opening in _ROUNDINGS:
         return call(_ROUNDINGS[opening], node)
     if opening in _BARS:
@@ -125,6 +120,16 @@ def _content(frame: _Frame, closing: str, builder: Builder) -> Node:
     if isinstance(node, Sequence) and node.kind is SequenceKind.LIST and opening != "{":
         return _bracketed(opening, closing, node)
     return node
+
+
+def _infix(items: list[Item], builder: Builder) -> Node:
+    r"""Read ``a \\over b`` and ``n \\choose k``, which divide all of their group."""
+    for at, item in enumerate(items):
+        if isinstance(item, Token) and item.text in _INFIX:
+            left = parse_statement(items[:at], builder)
+            right = parse_statement(items[at + 1 :], builder)
+            return (builder.divide if item.text == r"\over" else builder.binomial)(left, right)
+    return parse_statement(items, builder)
 
 
 def _bracketed(opening: str, closing: str, node: Sequence) -> Node:

@@ -21,6 +21,7 @@ from llmenvs.verifiers.math.nodes import (
     Sequence,
     Text,
     call,
+    render,
     symbols,
 )
 from llmenvs.verifiers.math.numeric import LOW_DIGITS, Evaluator
@@ -167,9 +168,7 @@ class Comparer:
                 low = self.same_value(target.low, answer.low)
                 if low and self.same_value(target.high, answer.high):
                     return True
-        if target == answer:
-            return True
-        return bool(self.region(target, answer))
+        return render(target) == render(answer) or bool(self.region(target, answer))
 
     def same_quantity(self, target: Node, answer: Node) -> bool:
         """Return whether two values agree with their units."""

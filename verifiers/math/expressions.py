@@ -205,6 +205,11 @@ class ExpressionParser:
             return _continued(item.text)
         if following == "_":
             return self.based(item.text)
+        after = self.peek()
+        if isinstance(after, Group) and after.opening == "(" and "." in item.text:
+            if after.raw.isdecimal() and not after.spaced:  # 0.1(6), as it is written in Europe
+                self.at += 1
+                return repeating(item.text, after.raw)
         value = read_number(item.text)
         if isinstance(value, Number) and value.value.denominator == 1 and not value.digits:
             return self.mixed(value)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from llmenvs.verifiers.math.boxes import Box, closing_boxes
+from llmenvs.verifiers.math.boxes import Box, closing_boxes, joint
 from llmenvs.verifiers.math.limits import MAX_WORK_CHARS
 from llmenvs.verifiers.math.prose import is_wordy
 
@@ -207,10 +207,15 @@ _NUMBER = re.compile(
 def sentence_candidates(sentence: str) -> Iterator[str]:
     """Yield what may be the answer in a sentence, from best to worst."""
     sentence = sentence.strip().strip("*").strip()
+    if sentence.startswith("}"):  # the statement stands in a text command
+        sentence = sentence[1:].strip()
     if not is_wordy(sentence):
         yield sentence
         return
     formulas = list(formula_spans(sentence))
+    opening = _opening(sentence, formulas)
+    if opening is not None:
+        yield opening
     verb = _VERB.fullmatch(sentence[-400:])
     if verb is not None and not is_wordy(verb["rest"]) and verb["rest"].strip(" .*"):
         yield verb["rest"].strip(" *")
@@ -219,6 +224,20 @@ def sentence_candidates(sentence: str) -> Iterator[str]:
     if spans:
         yield _widest(spans, formulas, sentence)
     yield sentence
+
+
+_OPENING_NUMBER = re.compile(
+    r"[-+]?\\?\$?\d[\d,./]*(?=\s*[,;(]?\s*(?:\(|since\b|because\b|as\b|not\b))"
+)
+
+
+def _opening(sentence: str, formulas: list[tuple[int, int]]) -> str | None:
+    """Return the formula or the number that opens a sentence which then goes on in words."""
+    if formulas and formulas[0][0] <= 2:
+        content = sentence[slice(*formulas[0])]
+        return content if any(char.isdigit() for char in content) else None
+    number = _OPENING_NUMBER.match(sentence)
+    return number.group() if number is not None else None
 
 
 def _widest(spans: list[tuple[int, int]], formulas: list[tuple[int, int]], text: str) -> str:
@@ -263,6 +282,7 @@ def _display(text: str) -> Extraction | None:
 
 _MAX_WHOLE_CHARS = 400
 _TAIL_CHARS = 4_000
+_MAX_RUN = 32
 
 
 def _last_expression(text: str) -> Extraction | None:
@@ -281,7 +301,18 @@ def _last_expression(text: str) -> Extraction | None:
     spans = sorted([*formulas[-1:], *numbers[-1:]], key=lambda span: span[1])
     if not spans:
         return None
-    return Extraction(Source.LAST_EXPRESSION, (_widest(spans, formulas[-1:], text),))
+    run = _formula_run(text, formulas) if spans[-1] in formulas else ()
+    return Extraction(Source.LAST_EXPRESSION, (_widest(spans, formulas[-1:], text),), run)
+
+
+def _formula_run(text: str, formulas: list[tuple[int, int]]) -> tuple[str, ...]:
+    """Return the formulas that belong together at the end: ``$x = 3$ and $x = 5$``."""
+    run = [formulas[-1]]
+    for span in reversed(formulas[-_MAX_RUN:-1]):
+        if joint(text[span[1] : run[0][0]]) is None:
+            break
+        run.insert(0, span)
+    return tuple(text[start:end] for start, end in run)
 
 
 _FINDERS: dict[Source, Callable[[str], Extraction | None]] = {

@@ -73,6 +73,8 @@ def split_chain(node: Relation) -> tuple[Node | None, list[Node]] | None:
     operands = list(node.operands)
     operators = list(node.operators)
     label: Node | None = None
+    if operators == ["="] and isinstance(operands[1], Symbol) and not symbols(operands[0]):
+        operands.reverse()
     if is_label(operands[0]):
         label, operands, operators = operands[0], operands[1:], operators[1:]
     elif symbols(operands[0]):

@@ -14,7 +14,20 @@ _WORDS = split_words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
 )
-NUMBER_WORDS = {word: Number(Fraction(value)) for value, word in enumerate(_WORDS)}
+_TENS = split_words("twenty thirty forty fifty sixty seventy eighty ninety")
+
+
+def _number_words() -> dict[str, Number]:
+    values = {word: value for value, word in enumerate(_WORDS)}
+    for tens, word in enumerate(_TENS, start=2):
+        values[word] = 10 * tens
+        values.update({f"{word} {_WORDS[unit]}": 10 * tens + unit for unit in range(1, 10)})
+    values["hundred"] = values["one hundred"] = 100
+    return {word: Number(Fraction(value)) for word, value in values.items()}
+
+
+NUMBER_WORDS = _number_words()
+"""The whole numbers up to a hundred in words, without hyphens."""
 
 
 def read_number(text: str) -> Number | LongInteger:

@@ -33,6 +33,15 @@ _LETTERS = re.compile(r"\\(?:mathbb|mathds|Bbb)\s*\{?\s*([RZNQC])\s*\}?")
 _SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _TEXTLIKE = re.compile(r"\\(?:textbf|textit|textrm|textsf|texttt|textnormal|mbox|hbox|operatorname"
                        r"|mathrm|rm|textsc|textup)\*?(?=\s*\{)")  # fmt: skip
+_NAMED_FUNCTION = re.compile(
+    r"\\text\s*\{\s*(lcm|gcd|sin|cos|tan|cot|csc|ln|log|arcsin|arccos|arctan|sinh|cosh|tanh)\s*\}"
+)
+_UNIT_FRACTION = re.compile(
+    r"\\[dt]?frac\s*\{\s*\\text\s*\{\s*(\w+)\s*\}\s*\}\s*\{\s*\\text\s*\{\s*(\w+)\s*\}"
+    r"\s*(\^\s*\d|\^\s*\{\d\})?\s*\}"
+)
+_CURRENCY = re.compile(r"\\(pounds|euro|yen)(?![A-Za-z])\s*")
+_SIGNS = {"pounds": "£", "euro": "€", "yen": "¥"}
 _TEMPERATURE = re.compile(
     r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*(?:\\text\s*\{\s*([CF])\s*\}|([CF])\b)"
 )
@@ -59,8 +68,10 @@ def normalize(text: str) -> str:
     text = to_ascii(text)
     if _CONTROL.search(text):
         text = _CONTROL.sub("", text)
+    text = _ORDINAL.sub("", text)
     if "x" in text or "X" in text:
         text = _LETTER_TIMES.sub(r" \\times ", text)
+    text = text.replace("per cent", "percent")
     text = GLUED_WORD.sub(r" \1 ", text)
     if not _HAS_COMMAND.search(text):
         return text
@@ -72,7 +83,9 @@ def normalize(text: str) -> str:
     text = _LETTERS.sub(lambda m: f"\\{_SETS[m.group(1)]} ", text)
     text = _TEXTLIKE.sub(r"\\text", text)
     text = _WRAPPERS.sub("", text)
+    text = _NAMED_FUNCTION.sub(r"\\\1 ", text)
+    text = _UNIT_FRACTION.sub(r"\\text{ \1/\2}\3", text)
+    text = _CURRENCY.sub(lambda m: _SIGNS[m.group(1)], text)
     text = _MODULUS.sub("", text)
-    text = _ORDINAL.sub("", text)
     text = _TEMPERATURE.sub(_temperature, text)
     return _SPACES.sub(" ", text)

@@ -1,5 +1,7 @@
 r"""Parse what stands between separators: lists, relations, set operations, ratios and units."""
 
+import re
+
 from llmenvs.verifiers.math import vocabulary as words
 from llmenvs.verifiers.math.builder import Builder
 from llmenvs.verifiers.math.expressions import ExpressionParser
@@ -116,7 +118,7 @@ def _split(items: list[Item]) -> tuple[list[list[Item]], list[str]]:
 
 
 def _parse_part(items: list[Item], builder: Builder) -> Node:
-    while len(items) > 1 and _is_phrase(items[0]) and not _is_relation(items[1]):
+    while len(items) > 1 and _is_introduction(items[0]) and not _is_relation(items[1]):
         items = items[1:]
     operands: list[list[Item]] = [[]]
     operators: list[str] = []
@@ -140,24 +142,24 @@ def _is_relation(item: Item) -> bool:
     return isinstance(item, Token) and item.text in words.RELATIONS
 
 
-def _is_phrase(item: Item) -> bool:
-    return (
-        isinstance(item, Token)
-        and item.kind is TokenKind.TEXT
-        and not words.is_symbolic(item.text)
-        and known_unit(item.text.strip()) is None
-    )
+def _is_introduction(item: Item) -> bool:
+    """Return whether ``item`` only leads up to the answer; "not" or "at least" say more."""
+    if not isinstance(item, Token) or item.kind is not TokenKind.TEXT:
+        return False
+    text = item.text.lower().strip()
+    if not text:
+        return True
+    last = re.findall(r"[a-z']+|[:=]", text)[-1:]
+    return words.NEGATIONS.isdisjoint(text.split()) and bool(words.INTRODUCTIONS & {*last})
 
 
 def _parse_label(items: list[Item], builder: Builder) -> Node:
     try:
         return _parse_operand(items, builder)
     except ParseError:
-        tokens = [item.text for item in items if isinstance(item, Token)]
-        if len(tokens) == len(items) and all(
-            isinstance(x, Token) and x.kind in {TokenKind.WORD, TokenKind.TEXT} for x in items
-        ):
-            return Text(" ".join(" ".join(tokens).lower().split()))
+        tokens = [item for item in items if isinstance(item, Token)]
+        if any(x.kind in {TokenKind.WORD, TokenKind.TEXT} and len(x.text) > 1 for x in tokens):
+            return Text(" ".join(" ".join(x.text for x in tokens).lower().split()))
         raise
 
 
@@ -195,7 +197,8 @@ def _split_unit(items: list[Item]) -> tuple[list[Item], str | None]:
     if end == len(items) or end == 0:
         return items, None
     tail = [_spell(item) for item in items[end:]]
-    if tail in (["%"], ["\\%"]):
+    if tail[0] in {"%", r"\%"}:
+        # What follows a percent sign says of what: "20 % increase".
         earlier = any(isinstance(x, Token) and x.text in {"%", r"\%"} for x in items[:end])
         return (items, None) if earlier else (items[:end], "%")
     return items[:end], " ".join(tail).replace(r"\%", "%")

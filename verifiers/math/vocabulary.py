@@ -48,7 +48,12 @@ CONSTANT_COMMANDS: dict[str, Node] = {
 ADDITIVE = {"+": "+", "-": "-", r"\pm": "pm", r"\mp": "mp"}
 TIMES = frozenset({"*", r"\times", r"\cdot", r"\ast", r"\bullet"})
 DIVIDE = frozenset({"/", r"\div"})
-FRACTIONS = frozenset({r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"})
+NEGATIONS = frozenset({"not", "no", "never", "cannot", "neither", "nor", "isn't", "except"})
+INTRODUCTIONS = frozenset(
+    {"is", "are", "be", "equals", ":", "=", "so", "thus", "hence", "therefore", "get", "answer"}
+)
+"""Words at the end of a text that leads up to an answer."""
+FRACTIONS = frozenset({r"\nicefrac", r"\sfrac", r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"})
 RELATIONS = {
     "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=",
     r"\lt": "<", r"\gt": ">", r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\leqq": "<=",
