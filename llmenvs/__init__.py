@@ -7,10 +7,12 @@ import gymnasium
 
 from llmenvs.conformance import ConformanceError, check_text_env
 from llmenvs.env import Opening, TextEnv, Turn
+from llmenvs.mixtures import MixtureEnv, mixture
 from llmenvs.policy import AsyncPolicy, FunctionPolicy, Policy, Prompt
 from llmenvs.renderers import RawRenderer, Renderer
 from llmenvs.rollout import RolloutLimits, rollout
 from llmenvs.spaces import UnicodeText
+from llmenvs.task_files import load_tasks
 from llmenvs.tasks import Task, TaskSet, TaskSource
 from llmenvs.tokenizers import ByteTokenizer, Tokenizer
 from llmenvs.trajectory import Batch, StopReason, Trajectory, collate
@@ -24,6 +26,7 @@ __all__ = [
     "ConformanceError",
     "FunctionPolicy",
     "Message",
+    "MixtureEnv",
     "Opening",
     "Policy",
     "Prompt",
@@ -43,12 +46,15 @@ __all__ = [
     "UnicodeText",
     "check_text_env",
     "collate",
+    "load_tasks",
+    "mixture",
     "rollout",
 ]
 
 __version__ = "0.1.0"
 
 gymnasium.register("llmenvs/GridWorld-v0", entry_point="llmenvs.envs.grid_world:GridWorldEnv")
+gymnasium.register("llmenvs/MathAnswer-v0", entry_point="llmenvs.envs.math_answer:MathAnswerEnv")
 gymnasium.register(
     "llmenvs/GridWorldDiscrete-v0",
     entry_point="llmenvs.envs.grid_world_discrete:GridWorldDiscreteEnv",

@@ -21,6 +21,7 @@ from llmenvs.envs.grid_world_policies import scripted_policies
 from llmenvs.policy import Policy
 from llmenvs.renderers import Renderer
 from llmenvs.tasks import Task, TaskSource, as_task_source
+from llmenvs.templates import check_template
 from llmenvs.verifiers import Verdict
 
 PROMPT_TEMPLATE = """\
@@ -107,7 +108,7 @@ class GridWorldEnv(TextEnv[GridState]):
         super().__init__(
             tasks=source, tokenizer=tokenizer, renderer=renderer, render_mode=render_mode
         )
-        _check_template(prompt_template)
+        check_template(prompt_template, fields=TEMPLATE_FIELDS)
         self.slip_probability = slip_probability
         self.random_start = random_start
         self.max_turns = max_turns
@@ -230,13 +231,3 @@ def _judge(state: GridState) -> Verdict:
     return Verdict.scored(
         float(success), success=success, parts={"return": state.total_reward}, reason=reason
     )
-
-
-def _check_template(template: str) -> None:
-    try:
-        template.format(**dict.fromkeys(TEMPLATE_FIELDS, ""))
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"prompt_template may use the fields {', '.join(TEMPLATE_FIELDS)} "
-            f"and needs {{{{ and }}}} for braces, got {template!r} ({error!r})"
-        ) from error

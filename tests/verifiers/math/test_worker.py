@@ -52,7 +52,7 @@ def test_sympy_decides_what_arithmetic_cannot(
     worker: Worker,
     target: str,
     answer: str,
-    equal: bool,  # noqa: FBT001
+    equal: bool,
 ) -> None:
     assert worker.equal(node(target), node(answer), 2.0)[0] is equal
 
