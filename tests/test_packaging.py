@@ -1,5 +1,6 @@
 """pyproject.toml ships every package folder, and the wheel works outside of the checkout."""
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -29,6 +30,7 @@ def test_every_package_folder_is_listed() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # what setuptools left of before
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT],
         check=True,

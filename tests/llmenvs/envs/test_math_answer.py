@@ -170,6 +170,18 @@ def test_an_answer_that_is_not_evaluated_is_not_one() -> None:
     assert env.step(r"\boxed{6}")[1] == 1.0
 
 
+def test_the_oracle_knows_the_answers_of_a_task_set_and_so_checks_data_and_verifier() -> None:
+    rows = [
+        {"question": "Which is larger, 2 or 3?", "answer": "3"},
+        {"question": "Name a half.", "answer": r"\frac{1}{2}"},
+    ]
+    env = MathAnswerEnv(tasks=rows, prompt_style="r1")
+    trajectories = rollout([env], env.scripted_policies()["oracle"], seeds=range(10))
+
+    assert {t.total_reward for t in trajectories} == {1.0}
+    assert {t.info["task_id"] for t in trajectories} == {"0", "1"}
+
+
 def test_an_unreadable_answer_is_the_policys_fault() -> None:
     env = MathAnswerEnv()
     env.reset(seed=0)
