@@ -53,8 +53,8 @@ class MathAnswerEnv(TextEnv[Task]):
     >>> env = gymnasium.make("llmenvs/MathAnswer-v0", prompt_style="boxed")
     >>> question, info = env.reset(options={"task_id": "arithmetic-1-train-0"})
     >>> question.splitlines()[0]
-    'What is 8 + 6 + 5?'
-    >>> env.step(r"8 + 6 = 14, so \boxed{19}")[1:3]
+    'Find the value of 5 - 9 + 9.'
+    >>> env.step(r"5 - 9 = -4, so \boxed{5}")[1:3]
     (1.0, True)
     """
 

@@ -49,7 +49,7 @@ class ProceduralMath:
 
     >>> task = ProceduralMath().find("arithmetic-1-train-0")
     >>> task["question"], task["answer"]
-    ('What is 8 + 6 + 5?', '19')
+    ('Find the value of 5 - 9 + 9.', '5')
     """
 
     split: str = "train"
