@@ -6,8 +6,8 @@ The score of passage d for query q is the sum over the terms t of q, each as oft
     okapi   idf(t) * tf * (k1 + 1) / (tf + norm),  norm = k1 * (1 - b + b * |d| / avgdl),
 
 with N passages, df of them holding t, tf occurrences of t in d, and avgdl the mean length in terms.
-Okapi's idf is log((N - df + 0.5) / (df + 0.5)), and where that is negative (the term is in more than
-half of the passages) it is a quarter of the mean idf of all terms instead.
+Okapi's idf is log((N - df + 0.5) / (df + 0.5)), and where that is negative (the term is in more
+than half of the passages) it is a quarter of the mean idf of all terms instead.
 
 The engine ``"bm25s"`` sums weights that were computed when the corpus was indexed, and leaves its
 index on disk if asked to; ``"rank-bm25"`` is the readable reference, slow and in memory.
@@ -127,6 +127,27 @@ class BM25Retriever:
             kept, build(terms, method=method, k1=k1, b=b), tokenizer=tokenizer, settings=settings
         )
 
+    @classmethod
+    def build(
+        cls,
+        passages: Iterable[Passage],
+        path: str | PathLike[str],
+        *,
+        method: Method = "lucene",
+        k1: float = 1.5,
+        b: float = 0.75,
+        tokenizer: WordTokenizer | None = None,
+    ) -> Self:
+        """Index ``passages`` on disk as the index directory ``path``, and load it.
+
+        The corpus is streamed: its text is never in memory. The arguments are those of
+        `from_passages`; the engine is bm25s.
+        """
+        with new_directory(path) as folder:
+            store = write_passages(passages, folder)
+            cls.from_passages(store, method=method, k1=k1, b=b, tokenizer=tokenizer).write(folder)
+        return cls.load(path, verify=False)
+
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """Return for each query its at most ``k`` best passages among those that share a term."""
         check_search(queries, k)
@@ -143,6 +164,7 @@ class BM25Retriever:
 
     def write(self, folder: Path) -> None:
         """Write the index into ``folder``, and its passages unless they are there already."""
+        folder.mkdir(parents=True, exist_ok=True)
         if not (isinstance(self.passages, PassageStore) and self.passages.folder == folder):
             write_passages(self.passages, folder)
         if self.settings["engine"] == "bm25s":

@@ -2,9 +2,9 @@
 
 bm25s (Lù, 2024) computes the weight of every term in every passage once, in advance, and a query
 only adds columns of a sparse matrix. Its index, its files and its memory maps are used as they are.
-Two steps are done here: the matrix is filled passage by passage, with some 16 bytes for each
-distinct term of each passage where bm25s's builder needs 40 (it has no okapi with rank_bm25's floor
-either), and the columns are summed in float64, which costs no time and makes the scores those of
+Two steps are done here: the matrix is filled chunk by chunk, with some 15 bytes for each distinct
+term of each passage where bm25s's builder needs 40 (nor has it okapi with rank_bm25's floor), and
+the columns are summed in float64, which costs no time and makes the scores those of
 the reference. Weights are kept as float32 for the method ``"lucene"``, float64 for ``"okapi"``.
 """
 
@@ -12,15 +12,16 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-import bm25s
+import bm25s  # type: ignore[import-untyped]  # it ships no types
 import numpy as np
 from numpy.typing import NDArray
 
 _FOLDER = "bm25s"
-_CHUNK = 4096
-"""Passages that are counted, and later weighed, at once."""
+_CHUNK = 512
+"""Passages that are counted, and later weighed, at once; their offsets fit two bytes."""
 EPSILON = 0.25
 """The floor of okapi's idf, as a share of the mean idf; rank_bm25's default."""
 
@@ -54,7 +55,8 @@ class BM25SEngine:
             for column, count in zip(columns, counts.values(), strict=True)
         ]
         positions = np.concatenate([self._indices[column] for column in columns])
-        return np.bincount(positions, np.concatenate(weights), minlength=num_passages)
+        sums = np.bincount(positions, np.concatenate(weights), minlength=num_passages)
+        return sums.astype(np.float64, copy=False)
 
     def matches(self, terms: Sequence[str]) -> NDArray[np.intp] | None:
         """Return the positions that share a term, or None if those are the positive scores."""
@@ -75,15 +77,15 @@ def build(documents: Iterable[Sequence[str]], *, method: str, k1: float, b: floa
     """Index ``documents``, the terms of each passage, which are read once."""
     counts = _count(documents)
     if method == "okapi":
-        idf, gain, dtype = _okapi_idf(counts), k1 + 1, np.dtype(np.float64)
+        idf, dtype = (k1 + 1) * _okapi_idf(counts), "float64"
     else:
-        idf, gain, dtype = _lucene_idf(counts), 1.0, np.dtype(np.float32)
+        idf, dtype = _lucene_idf(counts), "float32"
     mean_length = max(1, counts.lengths.sum()) / max(1, len(counts.lengths))
     norms = k1 * (1 - b + b * counts.lengths / mean_length)
-    index = bm25s.BM25(k1=k1, b=b, dtype=dtype.name, method="lucene")
+    index = bm25s.BM25(k1=k1, b=b, dtype=dtype, method="lucene")
     index.nonoccurrence_array = None
     index.vocab_dict = counts.vocabulary
-    index.scores = _columns(counts, gain * idf, norms, dtype)
+    index.scores = _columns(counts, idf, norms, dtype)
     return BM25SEngine(index)
 
 
@@ -102,14 +104,16 @@ class _Chunk:
     """The term frequencies of some passages, in the order of the terms and then of the passages.
 
     Attributes:
+        first: the position of the chunk's first passage.
         tokens: (P,) the terms' numbers.
-        frequencies: (P,) how often each comes in its passage.
-        positions: (P,) the passages.
+        frequencies: (P,) how often each comes in its passage, in as few bytes as hold them.
+        offsets: (P,) the passages, counted from ``first``.
     """
 
+    first: int
     tokens: NDArray[np.int32]
-    frequencies: NDArray[np.int32]
-    positions: NDArray[np.int32]
+    frequencies: NDArray[np.unsignedinteger]
+    offsets: NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,31 +137,33 @@ def _count(documents: Iterable[Sequence[str]]) -> _Counts:
     vocabulary: dict[str, int] = {}
     lengths = array("q")
     chunks: deque[_Chunk] = deque()
-    tokens, frequencies, positions = array("i"), array("i"), array("i")
-    for position, terms in enumerate(documents):
-        for term, frequency in Counter(terms).items():
-            tokens.append(vocabulary.setdefault(term, len(vocabulary)))
-            frequencies.append(frequency)
-            positions.append(position)
-        lengths.append(len(terms))
-        if len(lengths) % _CHUNK == 0:
-            chunks.append(_sorted_chunk(tokens, frequencies, positions))
-            tokens, frequencies, positions = array("i"), array("i"), array("i")
-    chunks.append(_sorted_chunk(tokens, frequencies, positions))
+    remaining = iter(documents)
+    while part := list(islice(remaining, _CHUNK)):
+        chunks.append(_count_chunk(part, vocabulary, first=len(lengths)))
+        lengths.extend(map(len, part))
     df = np.zeros(len(vocabulary), np.int64)
     for chunk in chunks:
-        df += np.bincount(chunk.tokens, minlength=len(vocabulary))
+        np.add.at(df, chunk.tokens, 1)
     return _Counts(vocabulary, df, np.array(lengths, np.int64), chunks)
 
 
-def _sorted_chunk(*columns: Sequence[int]) -> _Chunk:
-    arrays = [np.array(column, np.int32) for column in columns]
-    order = np.argsort(arrays[0], kind="stable")
-    return _Chunk(*(column[order] for column in arrays))
+def _count_chunk(
+    documents: Sequence[Sequence[str]], vocabulary: dict[str, int], *, first: int
+) -> _Chunk:
+    counters = [Counter(terms) for terms in documents]
+    tokens = np.array(
+        [vocabulary.setdefault(term, len(vocabulary)) for counter in counters for term in counter],
+        np.int32,
+    )
+    frequencies = np.array([n for counter in counters for n in counter.values()], np.uint32)
+    offsets = np.repeat(np.arange(len(counters), dtype=np.uint16), [len(c) for c in counters])
+    order = np.argsort(tokens, kind="stable")
+    smallest = np.min_scalar_type(frequencies.max(initial=0))
+    return _Chunk(first, tokens[order], frequencies[order].astype(smallest), offsets[order])
 
 
 def _columns(
-    counts: _Counts, idf: NDArray[np.float64], norms: NDArray[np.float64], dtype: np.dtype
+    counts: _Counts, idf: NDArray[np.float64], norms: NDArray[np.float64], dtype: str
 ) -> dict[str, object]:
     """Return bm25s's matrix of weights: a column for each term (V,), passages rising in it."""
     indptr = np.zeros(len(counts.vocabulary) + 1, np.int64)
@@ -171,9 +177,10 @@ def _columns(
         within = np.arange(len(chunk.tokens)) - np.repeat(starts, sizes)
         places = np.repeat(heads[tokens], sizes) + within
         heads[tokens] += sizes
-        saturated = chunk.frequencies / (chunk.frequencies + norms[chunk.positions])
-        data[places] = idf[chunk.tokens] * saturated
-        indices[places] = chunk.positions
+        positions = chunk.first + chunk.offsets.astype(np.int32)
+        tf = chunk.frequencies.astype(np.float64)
+        data[places] = idf[chunk.tokens] * (tf / (tf + norms[positions]))
+        indices[places] = positions
     return {"data": data, "indices": indices, "indptr": indptr, "num_docs": len(norms)}
 
 

@@ -100,7 +100,9 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, Any]]:
                 try:
                     yield number, json.loads(line)
                 except json.JSONDecodeError as error:
-                    raise ValueError(f"{path.name}, row {number}: no valid JSON: {error}") from error
+                    raise ValueError(
+                        f"{path.name}, row {number}: no valid JSON: {error}"
+                    ) from error
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Any]]:

@@ -48,11 +48,14 @@ class Manifest:
 
 
 @contextmanager
-def new_directory(path: str | PathLike[str]) -> Iterator[Path]:
+def new_directory(path: str | PathLike[str], *, resume: bool = False) -> Iterator[Path]:
     """Yield a folder to fill, which becomes ``path`` when the block ends without an error.
 
-    After an error, or a kill, the folder stays as ``path`` + ``.partial`` with what was in it, and
-    the next call yields it again.
+    After an error, or a kill, the folder stays as ``path`` + ``.partial``.
+
+    Args:
+        path: where the index shall be.
+        resume: yield what an earlier try has left; otherwise the folder is empty.
 
     Raises:
         FileExistsError: ``path`` exists and is not an empty directory.
@@ -61,6 +64,8 @@ def new_directory(path: str | PathLike[str]) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FileExistsError(f"an index is only written to a new path, got {str(path)!r}")
     partial = path.with_name(path.name + ".partial")
+    if not resume:
+        shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, exist_ok=True)
     yield partial
     if path.exists():
@@ -107,12 +112,6 @@ def read_manifest(
     if passages is not None and passages["sha256"] != manifest.corpus_sha256:
         raise IndexMismatchError(f"{folder}: the corpus hash is not that of {PASSAGES_FILE}")
     return manifest
-
-
-def remove_partial(path: str | PathLike[str]) -> None:
-    """Delete what a build of ``path`` that did not end has left, if anything."""
-    path = Path(path)
-    shutil.rmtree(path.with_name(path.name + ".partial"), ignore_errors=True)
 
 
 def _parse(path: Path) -> Manifest:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rank_bm25 import BM25, BM25Okapi
+from rank_bm25 import BM25, BM25Okapi  # type: ignore[import-untyped]  # it ships no types
 
 
-class BM25Lucene(BM25):
+class BM25Lucene(BM25):  # type: ignore[misc]  # a class without types
     """Lucene's formula in rank_bm25's frame; its idf is never negative."""
 
     def __init__(self, corpus: list[list[str]], *, k1: float, b: float) -> None:

@@ -33,7 +33,7 @@ def best_first(scores: NDArray[np.float64], positions: NDArray[np.intp]) -> NDAr
 
 
 def _lower_bound(scores: NDArray[np.float64], k: int) -> float:
-    """Return a value that at least ``k`` scores reach, or 0 where the blocks are too few for one."""
+    """Return a value that at least ``k`` scores reach, or 0 where there are fewer blocks."""
     num_blocks = len(scores) // _BLOCK
     if num_blocks < k:
         return 0.0

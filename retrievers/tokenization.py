@@ -20,10 +20,11 @@ from llmenvs.retrievers.optional import import_extra
 TOKENIZER_VERSION = 1
 """Raised whenever the same settings would split some text in another way."""
 
-ENGLISH_STOP_WORDS = tuple(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then "
-    "there these they this to was will with".split()
-)
+_ENGLISH = """
+a an and are as at be but by for if in into is it no not of on or such that the their then there
+these they this to was will with
+"""
+ENGLISH_STOP_WORDS = tuple(_ENGLISH.split())
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TERM = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
