@@ -106,26 +106,12 @@ class BM25Retriever:
             ValueError: an argument is not of the kind above.
             ImportError: the engine's package is not installed.
         """
-        if not (k1 >= 0 and math.isfinite(k1) and 0 <= b <= 1):
-            raise ValueError(f"need k1 >= 0 and 0 <= b <= 1, got {k1=} and {b=}")
-        if method not in get_args(Method):
-            raise ValueError(f"method must be one of {get_args(Method)}, got {method!r}")
-        if engine not in _ENGINE_MODULES:
-            raise ValueError(f"engine must be one of {tuple(_ENGINE_MODULES)}, got {engine!r}")
         tokenizer = tokenizer if tokenizer is not None else WordTokenizer()
+        settings = _settings(method, engine, k1, b, tokenizer)
         kept = passages if isinstance(passages, Sequence) else tuple(passages)
         terms = (tokenizer(passage.indexed_text) for passage in kept)
-        build = import_extra(_ENGINE_MODULES[engine], extra="search").build
-        settings = {
-            "method": method,
-            "engine": engine,
-            "k1": k1,
-            "b": b,
-            "tokenizer": tokenizer.to_dict(),
-        }
-        return cls(
-            kept, build(terms, method=method, k1=k1, b=b), tokenizer=tokenizer, settings=settings
-        )
+        index = _engine_module(engine).build(terms, method=method, k1=k1, b=b)
+        return cls(kept, index, tokenizer=tokenizer, settings=settings)
 
     @classmethod
     def build(
@@ -140,13 +126,31 @@ class BM25Retriever:
     ) -> Self:
         """Index ``passages`` on disk as the index directory ``path``, and load it.
 
-        The corpus is streamed: its text is never in memory. The arguments are those of
-        `from_passages`; the engine is bm25s.
+        The corpus is streamed: neither its text nor its index is ever in memory as a whole. The
+        arguments are those of `from_passages`; the engine is bm25s.
         """
         with new_directory(path) as folder:
-            store = write_passages(passages, folder)
-            cls.from_passages(store, method=method, k1=k1, b=b, tokenizer=tokenizer).write(folder)
+            cls.build_in(folder, passages, method=method, k1=k1, b=b, tokenizer=tokenizer)
         return cls.load(path, verify=False)
+
+    @staticmethod
+    def build_in(
+        folder: Path,
+        passages: Iterable[Passage],
+        *,
+        method: Method = "lucene",
+        k1: float = 1.5,
+        b: float = 0.75,
+        tokenizer: WordTokenizer | None = None,
+    ) -> PassageStore:
+        """Write passages and index into ``folder`` and return the passages; see `build`."""
+        tokenizer = tokenizer if tokenizer is not None else WordTokenizer()
+        settings = _settings(method, "bm25s", k1, b, tokenizer)
+        store = write_passages(passages, folder)
+        terms = (tokenizer(passage.indexed_text) for passage in store)
+        _engine_module("bm25s").build_in(folder, terms, method=method, k1=k1, b=b)
+        _describe(folder, settings)
+        return store
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """Return for each query its at most ``k`` best passages among those that share a term."""
@@ -168,14 +172,8 @@ class BM25Retriever:
         if not (isinstance(self.passages, PassageStore) and self.passages.folder == folder):
             write_passages(self.passages, folder)
         if self.settings["engine"] == "bm25s":
-            import_extra(_ENGINE_MODULES["bm25s"], extra="search").save(self._engine, folder)
-        write_manifest(
-            folder,
-            kind="bm25",
-            num_passages=len(self.passages),
-            corpus_sha256=corpus_hash(PassageStore(folder)),
-            settings=self.settings,
-        )
+            _engine_module("bm25s").save(self._engine, folder)
+        _describe(folder, self.settings)
 
     @classmethod
     def load(
@@ -213,7 +211,7 @@ class BM25Retriever:
                 f"got {len(passages)}"
             )
         if settings["engine"] == "bm25s":
-            engine = import_extra(_ENGINE_MODULES["bm25s"], extra="search").load(folder, mmap=mmap)
+            engine = _engine_module("bm25s").load(folder, mmap=mmap)
             return cls(passages, engine, tokenizer=stored, settings=settings)
         formula = {name: settings[name] for name in ("method", "engine", "k1", "b")}
         return cls.from_passages(passages, tokenizer=stored, **formula)
@@ -230,6 +228,35 @@ class BM25Retriever:
             Hit.of(self.passages[position], score=score, position=position)
             for position, score in zip(positions.tolist(), scores[positions].tolist(), strict=True)
         ]
+
+
+def _settings(
+    method: str, engine: str, k1: float, b: float, tokenizer: WordTokenizer
+) -> dict[str, Any]:
+    """Return what the manifest says of an index, after checking it."""
+    if not (k1 >= 0 and math.isfinite(k1) and 0 <= b <= 1):
+        raise ValueError(f"need k1 >= 0 and 0 <= b <= 1, got {k1=} and {b=}")
+    if method not in get_args(Method):
+        raise ValueError(f"method must be one of {get_args(Method)}, got {method!r}")
+    if engine not in _ENGINE_MODULES:
+        raise ValueError(f"engine must be one of {tuple(_ENGINE_MODULES)}, got {engine!r}")
+    formula = {"method": method, "engine": engine, "k1": k1, "b": b}
+    return {**formula, "tokenizer": tokenizer.to_dict()}
+
+
+def _engine_module(engine: str) -> Any:
+    return import_extra(_ENGINE_MODULES[engine], extra="search")
+
+
+def _describe(folder: Path, settings: Mapping[str, Any]) -> None:
+    store = PassageStore(folder)
+    write_manifest(
+        folder,
+        kind="bm25",
+        num_passages=len(store),
+        corpus_sha256=corpus_hash(store),
+        settings=settings,
+    )
 
 
 def _stored_tokenizer(settings: Mapping[str, Any], folder: Path) -> WordTokenizer:

@@ -13,9 +13,10 @@ answered. An answer is taken only if it is whole: a result for each query, in th
 import hashlib
 import json
 import math
+import ssl
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from llmenvs.retrievers.batching import Batcher
@@ -84,6 +85,7 @@ class HTTPRetriever:
             limits=self._httpx.Limits(
                 max_connections=max_connections, max_keepalive_connections=max_connections
             ),
+            verify=_tls_context(),
             trust_env=False,  # a proxy from the environment must not see what stays on this machine
         )
         self._batcher: Batcher[list[Hit]] = Batcher(
@@ -154,6 +156,12 @@ class HTTPRetriever:
         if response.status_code != 200:
             raise RefusedError(f"{self.url} refused the request: {_said(response)}")
         return None, response
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Return the context that all clients share: making one reads every certificate, 20 ms."""
+    return ssl.create_default_context()
 
 
 def _said(response: "httpx.Response") -> str:

@@ -94,10 +94,7 @@ class VectorIndex:
 
     def search(self, queries: NDArray[np.float32], k: int) -> list[Found]:
         """Return what each query (B, D) found, at most ``k`` vectors each."""
-        found: list[Found] = []
-        for start in range(0, len(queries), _QUERIES):
-            found += self._search(queries[start : start + _QUERIES], k, k + _SPARE)
-        return found
+        return self._search(queries, k, k + _SPARE)
 
     def _search(self, queries: NDArray[np.float32], k: int, fetch: int) -> list[Found]:
         """Search with ``fetch`` candidates, and again with more where the k-th may be tied."""
@@ -105,25 +102,18 @@ class VectorIndex:
         if fetch == 0:
             return [Found(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in queries]
         rough, candidates = self.index.search(queries, fetch, params=self._parameters(fetch))
-        scores = rough if self._vectors is None else self._exact(queries, candidates)
+        vectors = self._vectors
+        scores = rough if vectors is None else _inner_products(vectors, queries, candidates)
         found: list[Found] = []
         for row, query in enumerate(queries):
             order = np.lexsort((candidates[row], -scores[row]))
-            order = order[candidates[row][order] >= 0][:k]
+            order = order[candidates[row][order] >= 0][:k]  # -1 where a graph found no more
             one = Found(candidates[row][order], scores[row][order])
-            cut = fetch < self.index.ntotal and len(order) == k
-            if cut and rough[row, -1] > one.scores[-1] - _EPSILON and self._vectors is not None:
+            cut = vectors is not None and fetch < self.index.ntotal and len(order) == k
+            if cut and rough[row, -1] > one.scores[-1] - _EPSILON:
                 (one,) = self._search(query[None], k, 4 * fetch)
             found.append(one)
         return found
-
-    def _exact(
-        self, queries: NDArray[np.float32], candidates: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Return the inner products (B, C), each summed by itself."""
-        vectors: NDArray[np.float32] = self._vectors[candidates]  # type: ignore[index]  # not ivfpq
-        sums: NDArray[np.float64] = (vectors * queries[:, None, :]).sum(axis=2, dtype=np.float64)
-        return sums.astype(np.float32)
 
     def _parameters(self, fetch: int) -> Any:
         if self.settings.kind == "hnsw":
@@ -211,6 +201,18 @@ def _trained_ivfpq(
     with _threads(settings.build_threads):
         index.train(np.concatenate(sample))
     return index
+
+
+def _inner_products(
+    vectors: NDArray[np.float32], queries: NDArray[np.float32], candidates: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the scores (B, C) of each query's candidates, each summed by itself in float64."""
+    scores = np.empty(candidates.shape, np.float32)
+    for start in range(0, len(queries), _QUERIES):
+        part = slice(start, start + _QUERIES)
+        products = vectors[candidates[part]] * queries[part, None, :]  # (B, C, dimension)
+        scores[part] = products.sum(axis=2, dtype=np.float64)
+    return scores
 
 
 def _stored_vectors(index: Any) -> NDArray[np.float32]:

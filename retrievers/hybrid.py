@@ -9,7 +9,7 @@ rank learning methods" (SIGIR 2009), with its c = 60.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -18,7 +18,7 @@ from llmenvs.retrievers.bm25 import BM25Retriever, Method
 from llmenvs.retrievers.dense import VECTORS_FOLDER, DenseRetriever
 from llmenvs.retrievers.encoders import Encoder
 from llmenvs.retrievers.manifest import new_directory, read_manifest, write_manifest
-from llmenvs.retrievers.passages import OFFSETS_FILE, PASSAGES_FILE, write_passages
+from llmenvs.retrievers.passages import OFFSETS_FILE, PASSAGES_FILE
 from llmenvs.retrievers.retriever import Hit, Passage, Retriever, check_search
 from llmenvs.retrievers.tokenization import WordTokenizer
 from llmenvs.retrievers.vectors import Progress
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from llmenvs.retrievers.faiss_index import IndexSettings, Kind
 
 _PARTS = ("first", "second")
+DEPTH = 100
+RANK_CONSTANT = 60.0
 
 
 class HybridRetriever:
@@ -47,8 +49,8 @@ class HybridRetriever:
         first: Retriever,
         second: Retriever,
         *,
-        depth: int = 100,
-        rank_constant: float = 60.0,
+        depth: int = DEPTH,
+        rank_constant: float = RANK_CONSTANT,
     ) -> None:
         if depth < 1 or not rank_constant >= 0:
             raise ValueError(
@@ -101,16 +103,16 @@ class HybridRetriever:
         arguments are those of `DenseRetriever.build` and `BM25Retriever.build`.
         """
         with new_directory(path, resume=True) as folder:
-            store = write_passages(passages, folder / _PARTS[0])
-            words = BM25Retriever.from_passages(store, method=method, tokenizer=tokenizer)
-            vectors = DenseRetriever.from_passages(
+            first, second = (folder / name for name in _PARTS)
+            store = BM25Retriever.build_in(first, passages, method=method, tokenizer=tokenizer)
+            DenseRetriever.from_passages(
                 store,
                 encoder=encoder,
                 index=index,
-                vectors_folder=folder / _PARTS[1] / VECTORS_FOLDER,
+                vectors_folder=second / VECTORS_FOLDER,
                 progress=progress,
-            )
-            cls(words, vectors).write(folder)
+            ).write(second)
+            _describe(folder, {"depth": DEPTH, "rank_constant": RANK_CONSTANT})
         return cls.load(path, encoder=encoder, verify=False)
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -128,20 +130,7 @@ class HybridRetriever:
             if not isinstance(part, BM25Retriever | DenseRetriever):
                 raise ValueError(f"a {type(part).__name__} has no index to save")
             part.write(folder / name)
-        manifests = [read_manifest(folder / name, verify=False) for name in _PARTS]
-        if manifests[0].corpus_sha256 != manifests[1].corpus_sha256:
-            raise ValueError(
-                "both indexes must be of the same corpus, got the hashes "
-                f"{manifests[0].corpus_sha256} and {manifests[1].corpus_sha256}"
-            )
-        _share_passages(*(folder / name for name in _PARTS))
-        write_manifest(
-            folder,
-            kind="hybrid",
-            num_passages=manifests[0].num_passages,
-            corpus_sha256=manifests[0].corpus_sha256,
-            settings={"depth": self.depth, "rank_constant": self.rank_constant},
-        )
+        _describe(folder, {"depth": self.depth, "rank_constant": self.rank_constant})
 
     @classmethod
     def load(
@@ -181,8 +170,20 @@ def _place(hit: Hit) -> float:
     return float("inf") if hit.position is None else hit.position
 
 
-def _share_passages(first: Path, second: Path) -> None:
-    """Make the second folder's passages the first's files under another name."""
+def _describe(folder: Path, settings: Mapping[str, float]) -> None:
+    """Write the manifest of two indexes of one corpus, whose passages become the same files."""
+    first, second = (folder / name for name in _PARTS)
+    manifests = [read_manifest(part, verify=False) for part in (first, second)]
+    hashes = [manifest.corpus_sha256 for manifest in manifests]
+    if hashes[0] != hashes[1]:
+        raise ValueError(f"both indexes must be of the same corpus, got the hashes {hashes}")
     for name in (PASSAGES_FILE, OFFSETS_FILE):
         (second / name).unlink()
         os.link(first / name, second / name)
+    write_manifest(
+        folder,
+        kind="hybrid",
+        num_passages=manifests[0].num_passages,
+        corpus_sha256=hashes[0],
+        settings=settings,
+    )
