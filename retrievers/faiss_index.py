@@ -198,8 +198,7 @@ def _trained_ivfpq(
         here = chosen[(chosen >= first) & (chosen < first + len(shard))]
         sample.append(shard[here - first])
         first += len(shard)
-    with _threads(settings.build_threads):
-        index.train(np.concatenate(sample))
+    index.train(np.concatenate(sample))
     return index
 
 

@@ -20,6 +20,7 @@ Progress = Callable[[int, int], None]
 """Called with the passages that are done and their total."""
 
 SHARD_SIZE = 1024
+"""Passages a file."""
 _DESCRIPTION = "vectors.json"
 
 
@@ -40,7 +41,6 @@ def encode_shards(
     folder: Path,
     *,
     corpus_sha256: str,
-    shard_size: int = SHARD_SIZE,
     progress: Progress | None = None,
 ) -> VectorShards:
     """Encode ``passages`` into files in ``folder``, but for the files that are there already.
@@ -50,18 +50,17 @@ def encode_shards(
         encoder: makes the vectors.
         folder: made if need be; holds nothing else.
         corpus_sha256: names the corpus; files of another one are not used.
-        shard_size: passages a file.
         progress: called after each file, and first for those that were there.
     """
     description = {
         "corpus_sha256": corpus_sha256,
         "encoder": dict(encoder.settings),
-        "shard_size": shard_size,
+        "shard_size": SHARD_SIZE,
     }
     _keep_only_shards_of(folder, description)
     paths: list[Path] = []
-    for start in range(0, len(passages), shard_size):
-        stop = min(start + shard_size, len(passages))
+    for start in range(0, len(passages), SHARD_SIZE):
+        stop = min(start + SHARD_SIZE, len(passages))
         path = folder / f"{start:012d}.npy"
         if not path.exists():
             texts = [passages[position].indexed_text for position in range(start, stop)]
