@@ -102,6 +102,10 @@ class ServerProcess:
         self.process.kill()
         self.process.wait()
 
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
 
 @pytest.fixture
 def serve_index() -> Iterator[Callable[..., ServerProcess]]:

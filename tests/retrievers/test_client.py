@@ -16,7 +16,8 @@ from llmenvs.retrievers import BM25Retriever, Hit, HTTPRetriever, Passage, Retri
 from llmenvs.retrievers.client import RefusedError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "search_r1.json").read_text("utf-8"))
-OK = {"result": [[{"document": {"id": "a", "contents": '"T"\nx'}, "score": 1.5}]]}
+BEARER = "open sesame"
+OK: dict[str, Any] = {"result": [[{"document": {"id": "a", "contents": '"T"\nx'}, "score": 1.5}]]}
 
 
 def read_request(connection: socket.socket) -> tuple[str, bytes]:
@@ -157,6 +158,13 @@ def test_an_answer_of_another_shape_is_an_error(scripted: Callable[..., Any], pa
         retriever.search(["q"], 1)
 
 
+def test_a_document_may_bring_title_and_text_alone(scripted: Callable[..., Any]) -> None:
+    document = {"id": 3, "title": "T", "text": "x"}
+    _, retriever = scripted(reply(200, {"result": [[{"document": document, "score": 1}]]}))
+
+    assert retriever.search(["q"], 1) == [[Hit("3", "T", "x", 1.0)]]
+
+
 def test_more_hits_than_asked_for_are_cut(scripted: Callable[..., Any]) -> None:
     _, retriever = scripted(reply(200, {"result": [OK["result"][0] * 5]}))
 
@@ -191,10 +199,10 @@ def test_a_server_that_never_answers_is_an_error_in_time(
 
 
 def test_the_token_is_sent(scripted: Callable[..., Any]) -> None:
-    script, retriever = scripted(reply(200, OK), token="secret")
+    script, retriever = scripted(reply(200, OK), token=BEARER)
 
     retriever.search(["q"], 1)
-    assert "authorization: Bearer secret" in script.requests[0][0]
+    assert f"authorization: Bearer {BEARER}" in script.requests[0][0]
 
 
 def test_no_queries_need_no_server(client_of: Callable[..., Any]) -> None:
@@ -202,11 +210,11 @@ def test_no_queries_need_no_server(client_of: Callable[..., Any]) -> None:
 
 
 def test_a_client_is_remade_in_another_process(client_of: Callable[..., Any]) -> None:
-    retriever = client_of("http://127.0.0.1:1/retrieve", token="secret")
+    retriever = client_of("http://127.0.0.1:1/retrieve", token=BEARER)
 
     with pickle.loads(pickle.dumps(retriever)) as again:
-        assert isinstance(again, Retriever)
         assert again.url == retriever.url
+        assert isinstance(again, Retriever)
 
 
 def test_bad_arguments_are_named() -> None:
@@ -224,7 +232,7 @@ def test_a_server_killed_in_mid_load_loses_and_falsifies_nothing(
     local = BM25Retriever.load(index)
     words = ["computer", "France", "river", "mathematician", "program", "city", "zebra"]
     queries = [[f"{a} {b}" for b in words] for a in words] * 60
-    restart = threading.Timer(0.4, lambda: (server.kill(), server.start()))  # type: ignore[func-returns-value]  # two calls in one
+    restart = threading.Timer(0.4, server.restart)
 
     with HTTPRetriever(server.url, max_connections=4) as retriever, ThreadPoolExecutor(16) as pool:
         restart.start()

@@ -67,19 +67,26 @@ def test_flat_search_is_a_full_stable_sort(drawn: list[int], asked: list[int], k
     assert positions(index.search(queries, k)) == expected.tolist()
 
 
-def test_many_equal_vectors_come_in_order() -> None:
-    vectors = unit(np.repeat(np.eye(4), 300, axis=0))
-    for kind in ("flat", "hnsw"):
-        index = build_index(
-            [vectors],
-            dimension=4,
-            num_passages=1200,
-            settings=IndexSettings(kind),  # type: ignore[arg-type]  # mypy widens the tuple
-        )
-        (found,) = index.search(vectors[300:301], 7)
-        if kind == "flat":
-            assert found.positions.tolist() == list(range(300, 307))
-        assert found.scores.tolist() == [1.0] * 7
+@pytest.mark.parametrize("k", [7, 150])  # from 100 on, FAISS keeps ties in another way
+def test_many_equal_vectors_come_in_order(k: int) -> None:
+    vectors = unit(np.repeat(np.eye(4), 3000, axis=0))
+    exact = IndexSettings("flat")
+    index = build_index([vectors], dimension=4, num_passages=12_000, settings=exact)
+
+    (found,) = index.search(vectors[3000:3001], k)
+    assert found.positions.tolist() == list(range(3000, 3000 + k))
+    assert found.scores.tolist() == [1.0] * k
+
+
+def test_a_graph_finds_the_first_of_many_equal_vectors() -> None:
+    vectors = clusters(400, seed=1)
+    vectors[50:110] = vectors[50]
+    index = build_index(
+        [vectors], dimension=32, num_passages=400, settings=IndexSettings("hnsw", ef_search=8)
+    )
+
+    (found,) = index.search(vectors[50:51], 5)
+    assert found.positions.tolist() == [50, 51, 52, 53, 54]
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
@@ -94,7 +101,7 @@ def test_a_query_alone_and_in_a_batch_is_the_same(kind: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "recall"), [("hnsw", 0.95), pytest.param("ivfpq", 0.4, marks=pytest.mark.slow)]
+    ("kind", "recall"), [("hnsw", 0.95), pytest.param("ivfpq", 0.6, marks=pytest.mark.slow)]
 )
 def test_approximate_search_finds_the_nearest(kind: Any, recall: float) -> None:
     vectors, queries = clusters(12_000, seed=1), clusters(50, seed=2)
@@ -103,7 +110,7 @@ def test_approximate_search_finds_the_nearest(kind: Any, recall: float) -> None:
         shards, dimension=32, num_passages=12_000, settings=IndexSettings("flat")
     ).search(queries, 10)
     found = build_index(
-        shards, dimension=32, num_passages=12_000, settings=IndexSettings(kind, code_bytes=8)
+        shards, dimension=32, num_passages=12_000, settings=IndexSettings(kind, code_bytes=16)
     ).search(queries, 10)
 
     shared = [
@@ -124,7 +131,11 @@ def test_a_graph_is_built_the_same_twice(tmp_path: Path) -> None:
 
 
 def test_fewer_hits_are_a_prefix_of_more(passages: list[Passage], encoder: Any) -> None:
-    retriever = DenseRetriever.from_passages(passages * 1, encoder=encoder)
+    reports: list[tuple[int, int]] = []
+    retriever = DenseRetriever.from_passages(
+        passages, encoder=encoder, progress=lambda done, total: reports.append((done, total))
+    )
+    assert reports == [(6, 6)]
     (all_hits,) = retriever.search(["river France"], 100)
 
     assert len(all_hits) == len(passages)
@@ -140,7 +151,7 @@ def test_a_blank_query_has_no_hits(passages: list[Passage], encoder: Any) -> Non
     assert retriever.search([], 2) == []
 
 
-@pytest.mark.parametrize("query", ["x " * 2_000, "\ud800", "日本", "𝕏"])
+@pytest.mark.parametrize("query", ["x " * 2_000, "\ud800", "日本", "\U0001d54f"])
 def test_every_string_has_an_answer(passages: list[Passage], encoder: Any, query: str) -> None:
     retriever = DenseRetriever.from_passages(passages, encoder=encoder)
 
@@ -154,7 +165,7 @@ def test_an_empty_corpus_has_no_hits(encoder: Any) -> None:
 @pytest.mark.parametrize("mmap", [True, False])
 @pytest.mark.parametrize("kind", ["flat", "hnsw", pytest.param("ivfpq", marks=pytest.mark.slow)])
 def test_a_saved_index_answers_the_same(
-    tmp_path: Path, encoder: Any, mmap: bool, kind: Any
+    tmp_path: Path, encoder: Any, *, mmap: bool, kind: Any
 ) -> None:
     num_vectors = 10_000 if kind == "ivfpq" else 500
     vectors = clusters(num_vectors, seed=1, dimension=encoder.dimension)
@@ -271,7 +282,7 @@ def test_vectors_that_do_not_fit_are_refused(passages: list[Passage], encoder: A
 
 
 def test_bad_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="kind must be one of .* got 'lsh'"):
+    with pytest.raises(ValueError, match=r"kind must be one of .* got 'lsh'"):
         IndexSettings("lsh")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(ValueError, match="ef_search must be at least 1, got 0"):
         IndexSettings("hnsw", ef_search=0)

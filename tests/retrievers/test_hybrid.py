@@ -85,7 +85,7 @@ def test_words_and_meaning_together(passages: list[Passage], encoder: Any) -> No
 
 @pytest.mark.parametrize("mmap", [True, False])
 def test_a_saved_index_answers_the_same(
-    passages: list[Passage], encoder: Any, tmp_path: Path, mmap: bool
+    passages: list[Passage], encoder: Any, tmp_path: Path, *, mmap: bool
 ) -> None:
     hybrid = HybridRetriever(
         BM25Retriever.from_passages(passages),

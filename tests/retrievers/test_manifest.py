@@ -97,9 +97,13 @@ def test_an_index_is_never_written_over(index: Path, tmp_path: Path) -> None:
 
 
 def test_a_failed_build_leaves_no_index(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="stop"), new_directory(tmp_path / "i") as folder:
-        (folder / "x").touch()
-        raise RuntimeError("stop")
+    def build() -> None:
+        with new_directory(tmp_path / "i") as folder:
+            (folder / "x").touch()
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        build()
     assert not (tmp_path / "i").exists()
     with new_directory(tmp_path / "i", resume=True) as folder:
         assert (folder / "x").exists()

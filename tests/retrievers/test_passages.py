@@ -14,9 +14,9 @@ any_text = st.text(st.characters(codec=None), max_size=20)
 
 
 @settings(max_examples=30)
-@given(st.lists(st.tuples(any_text, any_text), max_size=6), st.booleans())
+@given(rows=st.lists(st.tuples(any_text, any_text), max_size=6), in_memory=st.booleans())
 def test_every_unicode_string_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], in_memory: bool
+    tmp_path_factory: pytest.TempPathFactory, *, rows: list[tuple[str, str]], in_memory: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("store")
     passages = [Passage(str(n), title, text) for n, (title, text) in enumerate(rows)]

@@ -18,11 +18,12 @@ from llmenvs.retrievers import BM25Retriever, Hit, HTTPRetriever, Passage
 from llmenvs.retrievers.client import RefusedError
 from llmenvs.retrievers.service import ServiceLimits, create_app
 
+BEARER = "open sesame"
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "search_r1.json").read_text("utf-8"))
 
 
 def without_scores(value: Any) -> Any:
-    """Return a response with each score as 0: scores are the retriever's, the shape is the API's."""
+    """Return a response with each score as 0: only its shape is the API's."""
     if isinstance(value, list):
         return [without_scores(entry) for entry in value]
     if isinstance(value, dict):
@@ -115,16 +116,16 @@ def test_what_exceeds_a_limit_is_refused_with_the_reason(
 def test_a_token_guards_all_but_health(
     serve_app: Callable[..., str], client_of: Callable[..., HTTPRetriever]
 ) -> None:
-    url = serve_app(create_app(Slow(), token="secret"))
+    url = serve_app(create_app(Slow(), token=BEARER))
     root = url.removesuffix("/retrieve")
 
     assert post(url, {"queries": ["a"]}).status_code == 401
     assert post(url, {"queries": ["a"]}, authorization="Bearer wrong").status_code == 401
     assert httpx.get(f"{root}/metrics", trust_env=False).status_code == 401
     assert httpx.get(f"{root}/health", trust_env=False).json() == {"status": "ok"}
-    assert client_of(url, token="secret").search(["a"], 1)[0][0].text == "a"
+    assert client_of(url, token=BEARER).search(["a"], 1)[0][0].text == "a"
     with pytest.raises(RefusedError, match="a bearer token is required"):
-        client_of(url, token="wrong").search(["a"], 1)
+        client_of(url, token=f"not {BEARER}").search(["a"], 1)
 
 
 def test_metrics_count(serve_app: Callable[..., str]) -> None:

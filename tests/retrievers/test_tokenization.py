@@ -19,7 +19,7 @@ from llmenvs.retrievers import WordTokenizer
         ("BEYONCÉ Beyonce\u0301 beyonce", ["beyonce"] * 3),
         ("São Paulo, Zürich, Łódź", ["sao", "paulo", "zurich", "łodz"]),
         ("straße STRASSE", ["strasse", "strasse"]),
-        ("ﬁne ① ２０２６", ["fine", "1", "2026"]),
+        ("ﬁne ① \uff12\uff10\uff12\uff16", ["fine", "1", "2026"]),
         ("東京タワー tower", ["東", "京", "タ", "ワ", "ー", "tower"]),
         ("snake_case", ["snake", "case"]),
         ("\ud800 lone", ["lone"]),

@@ -11,6 +11,7 @@ from llmenvs.cli import main
 from llmenvs.retrievers import HTTPRetriever, load_retriever
 from llmenvs.retrievers.manifest import read_manifest
 
+BEARER = "open sesame"
 ROWS = [
     {"id": "a", "title": "Ada Lovelace", "text": "wrote the first program"},
     {"id": "b", "contents": '"Paris"\nthe capital [bold]of[/bold] France'},
@@ -66,14 +67,14 @@ def test_the_server_is_asked_with_the_token(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build(corpus, tmp_path / "index")
-    (tmp_path / "token").write_text("secret\n")
+    (tmp_path / "token").write_text(f"{BEARER}\n")
     command = [sys.executable, "-m", "llmenvs.cli", "index", "serve", str(tmp_path / "index")]
     options = ["--port", "0", "--token-file", str(tmp_path / "token")]
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         url = line.split(" at ")[1].strip()
-        with HTTPRetriever(url, token="secret") as retriever:
+        with HTTPRetriever(url, token=BEARER) as retriever:
             hits = retriever.search(["France"], 1)
         process.terminate()
 
