@@ -105,9 +105,7 @@ def test_lucene_is_that_of_bm25s(texts: list[str], query: str) -> None:
 
 
 @settings(deadline=None)
-@given(
-    st.lists(text, min_size=1, max_size=25), st.integers(50, 60), st.sampled_from([1, 700, 9999])
-)
+@given(st.lists(text, min_size=1, max_size=25), st.integers(50, 60), st.sampled_from([1, 700]))
 def test_chunks_and_ranges_make_no_difference(texts: list[str], copies: int, size: int) -> None:
     many = [text.split() for text in texts * copies]  # more passages than are counted at once
     words = sorted({word for text in texts for word in text.split()})

@@ -18,6 +18,7 @@ from llmenvs.retrievers import DenseRetriever, IndexMismatchError, Passage, load
 faiss = pytest.importorskip("faiss")
 from llmenvs.retrievers.faiss_index import (  # noqa: E402 - after the check that faiss is there
     IndexSettings,
+    VectorIndex,
     build_index,
     choose_kind,
 )
@@ -78,15 +79,26 @@ def test_many_equal_vectors_come_in_order(k: int) -> None:
     assert found.scores.tolist() == [1.0] * k
 
 
-def test_a_graph_finds_the_first_of_many_equal_vectors() -> None:
-    vectors = clusters(400, seed=1)
-    vectors[50:110] = vectors[50]
-    index = build_index(
-        [vectors], dimension=32, num_passages=400, settings=IndexSettings("hnsw", ef_search=8)
-    )
+class LastTiesFirst:
+    """A flat index that returns, of equal scores, those that were added last: FAISS may."""
 
-    (found,) = index.search(vectors[50:51], 5)
-    assert found.positions.tolist() == [50, 51, 52, 53, 54]
+    def __init__(self, vectors: Any) -> None:
+        self.storage = faiss.IndexFlatIP(vectors.shape[1])
+        self.storage.add(vectors)
+        self.ntotal = len(vectors)
+
+    def search(self, queries: Any, k: int, *, params: None) -> tuple[Any, Any]:
+        scores, positions = self.storage.search(queries, self.ntotal)
+        order = np.lexsort((-positions, -scores))[:, :k]
+        return np.take_along_axis(scores, order, 1), np.take_along_axis(positions, order, 1)
+
+
+def test_ties_that_faiss_left_out_are_fetched() -> None:
+    vectors = unit(np.repeat(np.eye(4), 300, axis=0))
+    index = VectorIndex(LastTiesFirst(vectors), IndexSettings("flat"))
+
+    (found,) = index.search(vectors[300:301], 7)
+    assert found.positions.tolist() == list(range(300, 307))
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
