@@ -32,7 +32,13 @@ from llmenvs.retrievers.manifest import (
     write_manifest,
 )
 from llmenvs.retrievers.optional import import_extra
-from llmenvs.retrievers.passages import PASSAGES_FILE, PassageStore, corpus_hash, write_passages
+from llmenvs.retrievers.passages import (
+    PASSAGES_FILE,
+    PassageStore,
+    as_corpus,
+    corpus_hash,
+    write_passages,
+)
 from llmenvs.retrievers.ranking import best_first, top_k
 from llmenvs.retrievers.retriever import Hit, Passage, check_search
 from llmenvs.retrievers.tokenization import WordTokenizer
@@ -103,12 +109,12 @@ class BM25Retriever:
                 words of English, unstemmed.
 
         Raises:
-            ValueError: an argument is not of the kind above.
+            ValueError: an argument is not of the kind above, or two passages have the same id.
             ImportError: the engine's package is not installed.
         """
         tokenizer = tokenizer if tokenizer is not None else WordTokenizer()
         settings = _settings(method, engine, k1, b, tokenizer)
-        kept = passages if isinstance(passages, Sequence) else tuple(passages)
+        kept = as_corpus(passages)
         terms = (tokenizer(passage.indexed_text) for passage in kept)
         index = _engine_module(engine).build(terms, method=method, k1=k1, b=b)
         return cls(kept, index, tokenizer=tokenizer, settings=settings)

@@ -23,7 +23,7 @@ from llmenvs.retrievers.manifest import (
     write_manifest,
 )
 from llmenvs.retrievers.optional import import_extra
-from llmenvs.retrievers.passages import PassageStore, corpus_hash, write_passages
+from llmenvs.retrievers.passages import PassageStore, as_corpus, corpus_hash, write_passages
 from llmenvs.retrievers.retriever import Hit, Passage, check_search
 from llmenvs.retrievers.vectors import Progress, encode_all, encode_shards
 
@@ -76,7 +76,7 @@ class DenseRetriever:
                 killed goes on from its last file when it is made again. By default in memory.
             progress: called with the passages encoded and their total.
         """
-        kept = passages if isinstance(passages, Sequence) else tuple(passages)
+        kept = as_corpus(passages)
         shards: Iterable[NDArray[np.float32]]
         if vectors_folder is None:
             shards = encode_all(kept, encoder, progress=progress)
@@ -111,7 +111,8 @@ class DenseRetriever:
         if not (np.isfinite(lengths) & (lengths > 0)).all():
             raise ValueError("vectors must be finite and not zero")
         shards = [(vectors / lengths).astype(np.float32)]
-        return cls(passages, _indexed(shards, passages, encoder, index), encoder=encoder)
+        corpus = as_corpus(passages)
+        return cls(corpus, _indexed(shards, corpus, encoder, index), encoder=encoder)
 
     @classmethod
     def build(

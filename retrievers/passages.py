@@ -86,6 +86,23 @@ def write_passages(passages: Iterable[Passage], folder: Path) -> PassageStore:
     return store
 
 
+def as_corpus(passages: Iterable[Passage]) -> Sequence[Passage]:
+    """Return ``passages`` as a sequence: themselves, if they are one.
+
+    Raises:
+        ValueError: two passages have the same id.
+    """
+    if isinstance(passages, PassageStore):
+        return passages  # `write_passages` has looked
+    corpus = passages if isinstance(passages, Sequence) else tuple(passages)
+    first: dict[str, int] = {}
+    for position, passage in enumerate(corpus):
+        known = first.setdefault(passage.passage_id, position)
+        if known != position:
+            raise _repeated(passage.passage_id, known, position)
+    return corpus
+
+
 def corpus_hash(passages: Iterable[Passage]) -> str:
     """Return the SHA-256 of ``passages`` in their canonical form, as 64 hex digits."""
     if isinstance(passages, PassageStore):
@@ -127,6 +144,10 @@ def _refuse_repeated_ids(store: PassageStore, id_hashes: NDArray[np.int64]) -> N
     for first, second in zip(order[same], order[same + 1], strict=True):
         passage_id = store[int(first)].passage_id
         if passage_id == store[int(second)].passage_id:
-            raise ValueError(
-                f"passage ids must be unique, got {passage_id!r} at positions {first} and {second}"
-            )
+            raise _repeated(passage_id, int(first), int(second))
+
+
+def _repeated(passage_id: str, first: int, second: int) -> ValueError:
+    return ValueError(
+        f"passage ids must be unique, got {passage_id!r} at positions {first} and {second}"
+    )

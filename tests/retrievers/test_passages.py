@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmenvs.retrievers import Passage
-from llmenvs.retrievers.passages import PassageStore, corpus_hash, write_passages
+from llmenvs.retrievers.passages import PassageStore, as_corpus, corpus_hash, write_passages
 
 any_text = st.text(st.characters(codec=None), max_size=20)
 
@@ -56,3 +56,5 @@ def test_a_repeated_id_is_refused_by_its_places(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="unique, got 'a' at positions 0 and 2"):
         write_passages(rows, tmp_path)
+    with pytest.raises(ValueError, match="unique, got 'a' at positions 0 and 2"):
+        as_corpus(iter(rows))
