@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]  # it ships no types
+from retrieval_corpus import SEED, Words, make_passages, make_queries
 
 from llmenvs.retrievers import (
     BM25Retriever,
@@ -39,54 +40,11 @@ from llmenvs.retrievers import (
     RetrieverError,
     WordTokenizer,
 )
-from llmenvs.retrievers.faiss_index import IndexSettings
+from llmenvs.retrievers.faiss_index import IndexSettings, build_index
 
 faiss: Any = _faiss  # its stubs lack much of what SWIG adds
-SEED = 0
-VOCABULARY = 200_000
 DIMENSION = 384
 PACKAGES = ("bm25s", "rank-bm25", "faiss-cpu", "numpy", "fastapi", "uvicorn", "httpx")
-
-
-class Words:
-    """Texts of made-up words whose frequencies fall off as in a language."""
-
-    def __init__(self) -> None:
-        ranks = np.arange(1, VOCABULARY + 1)
-        share = 1 / (ranks + 2.7)
-        self.cumulative = np.cumsum(share / share.sum())
-        letters = np.array(list("etaoinshrdlucmfw"))
-        # Frequent words are short, as in a language: about 6 bytes a word in running text.
-        self.words = ["".join(letters[self._digits(int(rank))]) for rank in ranks]
-        self.stop_words = tuple(self.words[:30])
-
-    def _digits(self, number: int) -> list[int]:
-        digits = [number % 16, 0]
-        while number := number // 16:
-            digits.append(number % 16)
-        return digits + digits[:1]
-
-    def text(self, rng: np.random.Generator, length: int) -> str:
-        """Return ``length`` words."""
-        drawn = np.searchsorted(self.cumulative, rng.random(length))
-        return " ".join(self.words[word] for word in drawn)
-
-
-def make_passages(words: Words, count: int) -> Iterator[Passage]:
-    """Yield passages of 60 to 140 words, those of Wikipedia cut as Search-R1 cuts it."""
-    rng = np.random.default_rng([SEED, 1])
-    for number in range(count):
-        yield Passage(str(number), "", words.text(rng, int(rng.integers(60, 140))))
-
-
-def make_queries(words: Words, passages: Sequence[Passage], count: int) -> list[str]:
-    """Return queries of 5 to 10 words drawn from passages, stop words among them."""
-    rng = np.random.default_rng([SEED, 2])
-    queries = []
-    for position in rng.integers(0, len(passages), count):
-        drawn = passages[int(position)].text.split()
-        queries.append(" ".join(rng.choice(drawn, int(rng.integers(5, 11)), replace=False)))
-    return queries
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -173,6 +131,7 @@ def build_alone(path: Path, passages: int) -> None:
     """Build an index from a stream in this process, and print time and memory."""
     words = Words()
     tokenizer = WordTokenizer(stop_words=words.stop_words)
+    BM25Retriever.from_passages([])  # imports what a build imports
     start_bytes = _peak_bytes()
     build_s = seconds(
         lambda: BM25Retriever.build(make_passages(words, passages), path, tokenizer=tokenizer)
@@ -226,9 +185,14 @@ def bench_dense(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     vectors, queries = clusters(rng, centres, args.passages), clusters(rng, centres, 256)
     passages = [Passage(str(number), "", "") for number in range(args.passages)]
     encoder = Directions()
-    flat = DenseRetriever.from_vectors(passages, vectors, encoder=encoder, index="flat")
-    direct = faiss.IndexFlatIP(DIMENSION)
-    direct.add(vectors)
+    exact_index = build_index(
+        [vectors],
+        dimension=DIMENSION,
+        num_passages=args.passages,
+        settings=IndexSettings("flat"),
+    )
+    flat = DenseRetriever(passages, exact_index, encoder=encoder)
+    direct = exact_index.index  # the same memory: where vectors lie makes a difference of its own
     faiss.omp_set_num_threads(1)
     singles = [query[None] for query in queries[:100]]
     flat_s, direct_s = cpu_seconds(
