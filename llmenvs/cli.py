@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "demo": ("llmenvs.agents.demo", "train a small transformer on the grid world and show it"),
+    "index": ("llmenvs.commands.index", "build, search and serve an index of a corpus"),
 }
 
 
