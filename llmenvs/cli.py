@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "demo": ("llmenvs.agents.demo", "train a small transformer on the grid world and show it"),
+    "score": ("llmenvs.commands.score", "score a file of completions with a verifier"),
+    "verifiers": ("llmenvs.commands.verifiers", "list the verifiers and their options"),
 }
 
 

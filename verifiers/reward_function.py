@@ -23,7 +23,7 @@ from llmenvs.verifiers.scoring import TIMEOUT_S, paired, score_here
 from llmenvs.verifiers.verdict import Verifier
 from llmenvs.verifiers.worker_pool import WorkerPool
 
-Messages = Sequence[Mapping[str, Any]]
+Messages = list[Mapping[str, Any]]
 RewardFunction = Callable[..., list[float | None]]
 
 
@@ -86,7 +86,7 @@ def completion_text(completion: str | Messages) -> str:
     """
     if isinstance(completion, str):
         return completion
-    if not all(isinstance(message, Mapping) for message in completion):
+    if not (isinstance(completion, list) and all(isinstance(m, Mapping) for m in completion)):
         raise ValueError(f"a completion must be a str or a list of messages, got {completion!r}")
     return "\n".join(
         _content_text(message.get("content"))

@@ -50,7 +50,7 @@ def score_many(
     Raises:
         ValueError: there are more completions than targets or the reverse, a number is out of
             range, or the verifier does not pickle.
-        RuntimeError: the workers could not load the verifier.
+        WorkerError: the workers could not load the verifier, or are lost before they score.
 
     >>> from llmenvs.verifiers.length import LengthVerifier
     >>> verdicts = score_many(LengthVerifier(max_length=4), ["four", "fives"], [None, "bad"])
@@ -91,7 +91,7 @@ def score_stream(
         stop: once set, from any thread, no further verdicts come.
 
     Raises:
-        ValueError, RuntimeError: as in `score_many`.
+        ValueError, WorkerError: as in `score_many`.
     """
     _check_numbers(workers, timeout_s)
     if workers == 0:
@@ -120,7 +120,7 @@ async def score_async(
     for the row that is being scored.
 
     Raises:
-        ValueError, RuntimeError: as in `score_many`.
+        ValueError, WorkerError: as in `score_many`.
     """
     import asyncio  # takes longer to import than the rest of this module
 

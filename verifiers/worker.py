@@ -1,6 +1,9 @@
 """The process that scores: `python -m llmenvs.verifiers.worker COUNTER_FD LIFELINE_FD`.
 
-It is started by `llmenvs.verifiers.worker_process`, never by hand. Three things let the parent isolate a failure to its row. The counter, eight shared bytes, is the
+It is started by `llmenvs.verifiers.worker_process`, never by hand, and speaks the protocol of
+`llmenvs.verifiers.worker_protocol` on its standard streams.
+
+Three things let the parent isolate a failure to its row. The counter, eight shared bytes, is the
 number of rows that were started, so that the parent knows which row ran when this process died or
 hung. Verdicts are sent when a batch is done or `FLUSH_S` after the last, so that little work is
 lost with the process. The lifeline is a socket on which nothing is ever sent: once the parent is

@@ -31,12 +31,16 @@ BATCH_S = 0.05
 MAX_BATCH_ROWS = 1024
 MAX_BATCH_CHARS = 1 << 20
 MAX_ROWS_AHEAD = 1 << 16
-MAX_CHARS_AHEAD = 1 << 25
+MAX_CHARS_AHEAD = 1 << 24
 START_TIMEOUT_S = 120.0
 MAX_FUTILE_LOSSES = 3
 """Workers that may be lost in a row without having scored anything."""
 
 _GRACE_S = 2.0
+
+
+class WorkerError(RuntimeError):
+    """Workers cannot be had at all, whatever the rows are."""
 
 
 class Row(NamedTuple):
@@ -115,7 +119,8 @@ class WorkerPool:
             stop: once set, from any thread, the iterator ends within a quarter of a second.
 
         Raises:
-            RuntimeError: another pass runs, or the workers cannot be started.
+            RuntimeError: another pass runs.
+            WorkerError: the workers cannot load the verifier, or are lost before they score.
         """
         if not self._busy.acquire(blocking=False):
             raise RuntimeError("this pool is scoring already: one pass at a time")
@@ -210,7 +215,7 @@ class WorkerPool:
 
     def _handle(self, worker: WorkerProcess, message: dict[str, Any], backlog: "_Backlog") -> None:
         if "failed" in message:
-            raise RuntimeError(f"a worker could not load the verifier: {message['failed']}")
+            raise WorkerError(f"a worker could not load the verifier: {message['failed']}")
         if "ready" in message:
             worker.ready = True
         elif "unreadable" in message:
@@ -235,7 +240,7 @@ class WorkerPool:
         if running is None:
             self._num_futile_losses += 1
             if self._num_futile_losses >= MAX_FUTILE_LOSSES:
-                raise RuntimeError(
+                raise WorkerError(
                     f"{MAX_FUTILE_LOSSES} workers in a row were lost before they scored a row; "
                     f"the last one {ending}"
                 )

@@ -1,0 +1,1 @@
+"""The sub-commands of `llmenvs`, one module each; see `llmenvs.cli`."""
