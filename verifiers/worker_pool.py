@@ -1,9 +1,8 @@
 """Score a stream of rows in worker processes: in order, in bounded memory, each row on its own.
 
-What is bounded: rows are read from the caller only while fewer than `MAX_ROWS_AHEAD`, with at most
-about `MAX_CHARS_AHEAD` characters of completion, wait for a verdict or their turn to be handed out.
-Batches grow until one takes `BATCH_S`, so that a cheap verifier does not pay for a message with
-each row and a dear one does not leave workers idle at the end.
+Memory is bounded by the `Backlog`, which reads from the caller only so far ahead. Batches grow
+until one takes `BATCH_S`, so that a cheap verifier does not pay for a message with each row and a
+dear one does not leave workers idle at the end.
 
 What a failure costs: the row that was running gets an undecided verdict, the worker is replaced,
 and the rows that were sent with it are scored by another.
@@ -15,23 +14,20 @@ import pickle
 import selectors
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]  # it has no type information
 
-from llmenvs.verifiers.judge import describe, failure
+from llmenvs.verifiers.backlog import Backlog, Row
+from llmenvs.verifiers.judge import describe
 from llmenvs.verifiers.verdict import Status, Verdict, Verifier
 from llmenvs.verifiers.worker_process import WorkerProcess, import_path
 from llmenvs.verifiers.worker_protocol import decode_verdict
 
 BATCH_S = 0.05
 MAX_BATCH_ROWS = 1024
-MAX_BATCH_CHARS = 1 << 20
-MAX_ROWS_AHEAD = 1 << 16
-MAX_CHARS_AHEAD = 1 << 24
 START_TIMEOUT_S = 120.0
 MAX_FUTILE_LOSSES = 3
 """Workers that may be lost in a row without having scored anything."""
@@ -41,14 +37,6 @@ _GRACE_S = 2.0
 
 class WorkerError(RuntimeError):
     """Workers cannot be had at all, whatever the rows are."""
-
-
-class Row(NamedTuple):
-    """A row and its place in the order of the caller."""
-
-    position: int
-    completion: str
-    target: Any
 
 
 class WorkerPool:
@@ -124,7 +112,7 @@ class WorkerPool:
         """
         if not self._busy.acquire(blocking=False):
             raise RuntimeError("this pool is scoring already: one pass at a time")
-        backlog = _Backlog(rows)
+        backlog = Backlog(rows)
         try:
             while not backlog.done and not (stop is not None and stop.is_set()):
                 self._dispatch(backlog)
@@ -141,7 +129,7 @@ class WorkerPool:
         self._end_all(grace_s=0.0 if busy else _GRACE_S)
         self._selector.close()
 
-    def _dispatch(self, backlog: "_Backlog") -> None:
+    def _dispatch(self, backlog: Backlog) -> None:
         while self._has_room() and (batch := backlog.take(self._batch_rows())):
             body = _pack(batch, backlog)
             if body is not None:
@@ -183,7 +171,7 @@ class WorkerPool:
         elif watched and not worker.has_output:
             self._selector.unregister(worker.requests)
 
-    def _exchange(self, backlog: "_Backlog") -> None:
+    def _exchange(self, backlog: Backlog) -> None:
         if not any(worker.pending for worker in self._processes):
             return
         for key, _ in self._selector.select(min(0.25, self.timeout_s / 5)):
@@ -202,7 +190,7 @@ class WorkerPool:
                 reason = f"no verdict within {limit_s:g} s"
                 self._replace(worker, backlog, Status.TIMEOUT, reason)
 
-    def _receive(self, worker: WorkerProcess, backlog: "_Backlog") -> None:
+    def _receive(self, worker: WorkerProcess, backlog: Backlog) -> None:
         try:
             for message in worker.receive():
                 self._handle(worker, message, backlog)
@@ -213,7 +201,7 @@ class WorkerPool:
         if worker.lost:
             self._replace(worker, backlog, Status.ERROR, "")
 
-    def _handle(self, worker: WorkerProcess, message: dict[str, Any], backlog: "_Backlog") -> None:
+    def _handle(self, worker: WorkerProcess, message: dict[str, Any], backlog: Backlog) -> None:
         if "failed" in message:
             raise WorkerError(f"a worker could not load the verifier: {message['failed']}")
         if "ready" in message:
@@ -231,7 +219,7 @@ class WorkerPool:
                 self._row_s = row_s if self._row_s is None else (self._row_s + row_s) / 2
 
     def _replace(
-        self, worker: WorkerProcess, backlog: "_Backlog", status: Status, reason: str
+        self, worker: WorkerProcess, backlog: Backlog, status: Status, reason: str
     ) -> None:
         """End a worker, blame the row that it was at, and put its other rows back."""
         running = worker.running()
@@ -265,82 +253,7 @@ class WorkerPool:
             self._end(worker, grace_s=grace_s)
 
 
-class _Backlog:
-    """The rows of one pass: not read yet, put back, at work, and settled out of turn."""
-
-    def __init__(self, rows: Iterable[tuple[str, Any]]) -> None:
-        self._source = enumerate(rows)
-        self._read_all = False
-        self._put_back: deque[Row] = deque()
-        self._alone: set[int] = set()  # positions of rows that go in a batch of their own
-        self._verdicts: dict[int, Verdict] = {}
-        self._next = 0  # position of the next verdict to hand out
-        self._chars: deque[int] = deque()  # of each row from there on
-        self._total_chars = 0
-
-    @property
-    def done(self) -> bool:
-        """Whether all rows are read and their verdicts handed out."""
-        return self._read_all and not self._chars
-
-    def take(self, most: int) -> list[Row]:
-        """Return the rows of the next batch, [] if there are none or too many are under way."""
-        batch: list[Row] = []
-        chars = 0
-        while len(batch) < most and chars < MAX_BATCH_CHARS:
-            alone = bool(self._put_back) and self._put_back[0].position in self._alone
-            if alone and batch:
-                break
-            row = self._put_back.popleft() if self._put_back else self._read()
-            if row is None:
-                break
-            batch.append(row)
-            chars += _num_chars(row.completion)
-            if alone:
-                break
-        return batch
-
-    def _read(self) -> Row | None:
-        full = len(self._chars) >= MAX_ROWS_AHEAD or self._total_chars >= MAX_CHARS_AHEAD
-        if self._read_all or full:
-            return None
-        for position, (completion, target) in self._source:
-            self._chars.append(_num_chars(completion))
-            self._total_chars += self._chars[-1]
-            return Row(position, completion, target)
-        self._read_all = True
-        return None
-
-    def put_back(self, rows: list[Row]) -> None:
-        """Score these rows, in order, before all that are not read yet."""
-        self._put_back.extendleft(reversed(rows))
-
-    def isolate(self, rows: list[Row], reason: str) -> None:
-        """Settle the one row as an error; of several, find the one by sending each alone."""
-        if len(rows) == 1:
-            self.settle(rows[0], failure(reason))
-        else:
-            self._alone.update(row.position for row in rows)
-            self.put_back(rows)
-
-    def settle(self, row: Row, verdict: Verdict) -> None:
-        """Keep the verdict until it is its turn."""
-        self._alone.discard(row.position)
-        self._verdicts[row.position] = verdict
-
-    def settled(self) -> Iterator[Verdict]:
-        """Hand out the verdicts whose turn it is."""
-        while (verdict := self._verdicts.pop(self._next, None)) is not None:
-            self._next += 1
-            self._total_chars -= self._chars.popleft()
-            yield verdict
-
-
-def _num_chars(completion: Any) -> int:
-    return len(completion) if isinstance(completion, str) else 0
-
-
-def _pack(batch: list[Row], backlog: _Backlog) -> bytes | None:
+def _pack(batch: list[Row], backlog: Backlog) -> bytes | None:
     """Return the request, or None where it does not pickle and its rows went back."""
     try:
         body: bytes = cloudpickle.dumps([(row.completion, row.target) for row in batch])

@@ -45,9 +45,7 @@ class ParquetOutput:
     def add(self, row: InputRow, verdict: Verdict) -> None:
         """Note the verdict of the next row."""
         if self._lines is None:
-            raise CorruptOutput(
-                f"{str(self._path)!r} is complete, but has fewer rows than the input"
-            )
+            raise CorruptOutput(f"{self._path.name!r} is complete and lacks rows of the input")
         self._lines.append(verdict_json(verdict))
 
     def finish(self) -> None:
