@@ -12,6 +12,8 @@ from collections.abc import Sequence
 COMMANDS = {
     "demo": ("llmenvs.agents.demo", "train a small transformer on the grid world and show it"),
     "index": ("llmenvs.commands.index", "build, search and serve an index of a corpus"),
+    "score": ("llmenvs.commands.score", "score a file of completions with a verifier"),
+    "verifiers": ("llmenvs.commands.verifiers", "list the verifiers and their options"),
 }
 
 

@@ -1,1 +1,1 @@
-"""The sub-commands of `llmenvs`, one module each."""
+"""The commands of `llmenvs`, one module each."""
