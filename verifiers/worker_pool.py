@@ -207,12 +207,11 @@ class WorkerPool:
         if "ready" in message:
             worker.ready = True
         elif "unreadable" in message:
-            rows = [worker.answered() for _ in range(message["rows"])]
+            rows = worker.take_answered(message["rows"])
             backlog.isolate(rows, f"the target does not unpickle: {message['unreadable']}")
         else:
             verdicts = [decode_verdict(fields) for fields in message["verdicts"]]
-            for verdict in verdicts:
-                backlog.settle(worker.answered(), verdict)
+            backlog.settle(worker.take_answered(len(verdicts)), verdicts)
             if verdicts:
                 self._num_futile_losses = 0
                 row_s = float(message["seconds"]) / len(verdicts)
@@ -234,7 +233,8 @@ class WorkerPool:
                 )
         else:
             reason = reason or f"the worker {ending} while it scored this row"
-            backlog.settle(rows.pop(running), Verdict.undecided(status, reason=reason))
+            verdict = Verdict.undecided(status, reason=reason)
+            backlog.settle([rows.pop(running)], [verdict])
         backlog.put_back(rows)
 
     def _end(self, worker: WorkerProcess, *, grace_s: float = 0.0) -> str:
