@@ -39,7 +39,7 @@ _LONG_NUMBER = re.compile(r"[+-]?[\d,]+", re.ASCII)
 _WRAPPED = re.compile(r"\s*\\(?:boxed|fbox|text|mathrm|textbf|mathbf)\s*\{(.*)\}\s*", re.DOTALL)
 _DOLLARS = re.compile(r"(?<!\\)\$")
 _BASED = re.compile(
-    r"\(?([0-9A-Fa-f]+)\)?\s*(?:_\s*\{?\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\s*\}?|"
+    r"\(?([0-9A-Fa-f]+)\)?\s*(?:_\s*\{?\s*(?:\\text\s*\{)?\s*(?:base\s*\}?\s*)?(\w+)\s*\}?\s*\}?|"
     r"(?:\\text\s*\{)?\s*\(?\s*(?:in )?base[ -]*(?:\})?\s*(\w+)\)?\}?)"
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
@@ -50,6 +50,7 @@ _INTRODUCTION = re.compile(
     r"(?:is|are|equals)(?:\s+equal\s+to)?:?\s+(?=\S)",
     re.IGNORECASE,
 )
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FENCE = re.compile(r"^```\w*\n|\n```$")
 _EDGES = " \t\r\n.,;:"
 
@@ -133,6 +134,8 @@ def _read_phrase(text: str) -> Node | None:
         number = in_base(based.group(1), base) if base else None
         if number is not None:
             return number
+    if _ISO_DATE.fullmatch(text):
+        return read_date(text)
     if not _WORD.search(text):
         return None
     plain = squash(text)

@@ -205,11 +205,10 @@ class ExpressionParser:
             return _continued(item.text)
         if following == "_":
             return self.based(item.text)
-        after = self.peek()
-        if isinstance(after, Group) and after.opening == "(" and "." in item.text:
-            if after.raw.isdecimal() and not after.spaced:  # 0.1(6), as it is written in Europe
-                self.at += 1
-                return repeating(item.text, after.raw)
+        period = _period(self.peek()) if "." in item.text else ""
+        if period:  # 0.1(6), as it is written in Europe
+            self.at += 1
+            return repeating(item.text, period)
         value = read_number(item.text)
         if isinstance(value, Number) and value.value.denominator == 1 and not value.digits:
             return self.mixed(value)
@@ -367,6 +366,13 @@ class ExpressionParser:
 
 _POSTFIX = frozenset({"!", "%", r"\%", r"\degree"})
 _NAMED = frozenset({TokenKind.SIGN, TokenKind.COMMAND, TokenKind.WORD})
+
+
+def _period(item: Item | None) -> str:
+    """Return the digits in a bracket that follows a decimal without a space."""
+    if not isinstance(item, Group) or item.spaced or item.opening != "(":
+        return ""
+    return item.raw if item.raw.isdecimal() else ""
 
 
 def _show(item: Item) -> str:

@@ -15,10 +15,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from llmenvs.verifiers.math.boxes import Box, closing_boxes, joint
 from llmenvs.verifiers.math.limits import MAX_WORK_CHARS
 from llmenvs.verifiers.math.prose import is_wordy
+
+Span: TypeAlias = tuple[int, int]
 
 
 class Source(StrEnum):
@@ -220,9 +223,8 @@ def sentence_candidates(sentence: str) -> Iterator[str]:
     if verb is not None and not is_wordy(verb["rest"]) and verb["rest"].strip(" .*"):
         yield verb["rest"].strip(" *")
     numbers = [match.span() for match in _NUMBER.finditer(sentence)]
-    spans = sorted([*formulas, *numbers], key=lambda span: span[1])
-    if spans:
-        yield _widest(spans, formulas, sentence)
+    if formulas or numbers:
+        yield _widest(_by_end(formulas, numbers), formulas, sentence)
     yield sentence
 
 
@@ -231,7 +233,7 @@ _OPENING_NUMBER = re.compile(
 )
 
 
-def _opening(sentence: str, formulas: list[tuple[int, int]]) -> str | None:
+def _opening(sentence: str, formulas: list[Span]) -> str | None:
     """Return the formula or the number that opens a sentence which then goes on in words."""
     if formulas and formulas[0][0] <= 2:
         content = sentence[slice(*formulas[0])]
@@ -240,7 +242,13 @@ def _opening(sentence: str, formulas: list[tuple[int, int]]) -> str | None:
     return number.group() if number is not None else None
 
 
-def _widest(spans: list[tuple[int, int]], formulas: list[tuple[int, int]], text: str) -> str:
+def _by_end(formulas: list[Span], numbers: list[Span]) -> list[Span]:
+    """Return all spans by their ends; of two that end together the formula is the later one."""
+    ranked = [(end, 1, start) for start, end in formulas] + [(e, 0, s) for s, e in numbers]
+    return [(start, end) for end, _, start in sorted(ranked)]
+
+
+def _widest(spans: list[Span], formulas: list[Span], text: str) -> str:
     """Return the last span, or the formula around it."""
     start, end = spans[-1]
     for left, right in formulas:
@@ -253,7 +261,7 @@ def _widest(spans: list[tuple[int, int]], formulas: list[tuple[int, int]], text:
 _DELIMITER = re.compile(r"\\[()\[\]]|\\.|\$\$?|\n\s*\n")
 
 
-def formula_spans(text: str) -> Iterator[tuple[int, int]]:
+def formula_spans(text: str) -> Iterator[Span]:
     """Yield where the formulas between math delimiters stand, without the delimiters."""
     opened: tuple[str, int] | None = None
     for match in _DELIMITER.finditer(text):
@@ -298,14 +306,36 @@ def _last_expression(text: str) -> Extraction | None:
     ]
     offset = max(0, len(text) - _TAIL_CHARS)
     numbers = [match.span() for match in _NUMBER.finditer(text, offset)]
-    spans = sorted([*formulas[-1:], *numbers[-1:]], key=lambda span: span[1])
+    spans = _by_end(formulas[-1:], numbers[-1:])
     if not spans:
         return None
-    run = _formula_run(text, formulas) if spans[-1] in formulas else ()
-    return Extraction(Source.LAST_EXPRESSION, (_widest(spans, formulas[-1:], text),), run)
+    within = bool(formulas) and spans[-1][1] <= formulas[-1][1]
+    if within:
+        last = _widest(spans, formulas[-1:], text)
+        return Extraction(Source.LAST_EXPRESSION, (last,), _formula_run(text, formulas))
+    sentence = _sentence_around(text, spans[-1])
+    verb = _VERB.fullmatch(sentence)
+    rest = verb["rest"].strip(" .*") if verb is not None else ""
+    said = (rest,) if _COMPOUND.search(rest) and not is_wordy(rest) else ()
+    return Extraction(Source.LAST_EXPRESSION, (*said, _widest(spans, [], text)))
 
 
-def _formula_run(text: str, formulas: list[tuple[int, int]]) -> tuple[str, ...]:
+_SENTENCE_CHARS = 400
+_COMPOUND = re.compile(r"[√π\\(\[{^]|sqrt|\band\b")
+"""What shows that a plain sentence ends in more than a number."""
+
+
+def _sentence_around(text: str, span: Span) -> str:
+    """Return the sentence that holds the number at ``span``."""
+    first = max(0, span[0] - _SENTENCE_CHARS)
+    start = first
+    for match in _SENTENCE_END.finditer(text, first, span[0]):
+        start = match.end()
+    end = _SENTENCE_END.search(text, span[1], span[1] + _SENTENCE_CHARS)
+    return text[start : end.start() if end is not None else span[1] + _SENTENCE_CHARS]
+
+
+def _formula_run(text: str, formulas: list[Span]) -> tuple[str, ...]:
     """Return the formulas that belong together at the end: ``$x = 3$ and $x = 5$``."""
     run = [formulas[-1]]
     for span in reversed(formulas[-_MAX_RUN:-1]):

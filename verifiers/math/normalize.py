@@ -42,6 +42,7 @@ _UNIT_FRACTION = re.compile(
 )
 _CURRENCY = re.compile(r"\\(pounds|euro|yen)(?![A-Za-z])\s*")
 _SIGNS = {"pounds": "£", "euro": "€", "yen": "¥"}
+_TEXT_DEGREE = re.compile(r"\\text\s*\{\s*(\^\{\\circ\}\s*[CF]?)\s*\}")
 _TEMPERATURE = re.compile(
     r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*(?:\\text\s*\{\s*([CF])\s*\}|([CF])\b)"
 )
@@ -87,5 +88,6 @@ def normalize(text: str) -> str:
     text = _UNIT_FRACTION.sub(r"\\text{ \1/\2}\3", text)
     text = _CURRENCY.sub(lambda m: _SIGNS[m.group(1)], text)
     text = _MODULUS.sub("", text)
+    text = _TEXT_DEGREE.sub(r"\1", text)
     text = _TEMPERATURE.sub(_temperature, text)
     return _SPACES.sub(" ", text)

@@ -12,7 +12,8 @@ _COMMAND = re.compile(r"\\[A-Za-z]+")
 _WORD = re.compile(r"(?<![A-Za-z_^{])[A-Za-z]{2,}")
 _SHORT = frozenset(
     split_words(
-        "is of the to in so we it an be by as at if on he no this that my are was its has for not but since"
+        "is of the to in so we it an be by as at if on he no this that my are was its has for "
+        "not but since"
     )
 )
 

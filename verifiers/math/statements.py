@@ -18,6 +18,7 @@ from llmenvs.verifiers.math.nodes import (
     SequenceKind,
     Text,
     call,
+    render,
 )
 from llmenvs.verifiers.math.units import (
     CURRENCY_SIGNS,
@@ -129,6 +130,8 @@ def _parse_part(items: list[Item], builder: Builder) -> Node:
         elif operands[-1] or operators:
             operators.append(name)
             operands.append([])
+        elif name not in {"=", "~"}:
+            raise ParseError("a relation without its left side")
     if not operators:
         return _parse_operand(operands[0], builder)
     if not operands[-1]:
@@ -201,12 +204,15 @@ def _split_unit(items: list[Item]) -> tuple[list[Item], str | None]:
         # What follows a percent sign says of what: "20 % increase".
         earlier = any(isinstance(x, Token) and x.text in {"%", r"\%"} for x in items[:end])
         return (items, None) if earlier else (items[:end], "%")
-    return items[:end], " ".join(tail).replace(r"\%", "%")
+    unit = " ".join(tail).replace(r"\%", "%").replace(r"\cdot", " ")
+    if not words.QUALIFIERS.isdisjoint(unit.lower().split()):
+        raise ParseError(f"more than a unit: {unit[:40]!r}")
+    return items[:end], unit
 
 
 def _spell(item: Item) -> str:
     if isinstance(item, Group):
-        return item.raw or "1"
+        return render(item.node)
     return item.text.strip()
 
 

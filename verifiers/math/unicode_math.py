@@ -39,20 +39,8 @@ def _table() -> dict[int, str]:
         pairs = zip(names[::2], names[1::2], strict=True)
         table.update({ord(char): f"\\{name} " for char, name in pairs})
     table.update({ord(c): f"\\frac{{{p}}}{{{q}}}" for c, (p, q) in _VULGAR.items()})
-    for code in (
-        0x00AD,
-        0x200B,
-        0x200C,
-        0x200D,
-        0x2060,
-        0xFEFF,
-        0x200E,
-        0x200F,
-        0x2061,
-        0x2062,
-        *range(0x202A, 0x202F),
-        *range(0x2066, 0x206A),
-    ):
+    invisible = (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A))
+    for code in (0x00AD, 0xFEFF, *invisible):
         table[code] = ""
     for code in (0x00A0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000):
         table[code] = " "

@@ -49,6 +49,8 @@ ADDITIVE = {"+": "+", "-": "-", r"\pm": "pm", r"\mp": "mp"}
 TIMES = frozenset({"*", r"\times", r"\cdot", r"\ast", r"\bullet"})
 DIVIDE = frozenset({"/", r"\div"})
 NEGATIONS = frozenset({"not", "no", "never", "cannot", "neither", "nor", "isn't", "except"})
+QUALIFIERS = NEGATIONS | {"or", "and", "more", "less", "than", "least", "most", "between", "to"}
+"""Words that make a value another one, as in "7 or more"."""
 INTRODUCTIONS = frozenset(
     {"is", "are", "be", "equals", ":", "=", "so", "thus", "hence", "therefore", "get", "answer"}
 )
