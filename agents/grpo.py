@@ -30,7 +30,7 @@ from llmenvs.agents.metrics import EpisodeMetrics, episode_metrics
 from llmenvs.agents.optimization import descend
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.rollout import RolloutLimits, rollout
-from llmenvs.trajectory import Trajectory
+from llmenvs.trajectory import Trajectory, episodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Iteration:
     """One iteration: what was played, and how far the policy moved.
 
     Attributes:
-        trajectories: (P * G,), group after group, played before the update.
+        trajectories: of (P * G,) episodes, group after group, played before the update.
         metrics: of these trajectories.
         loss: mean over the updates; 0.0 where no group held a signal.
         clip_fraction: share of tokens whose gradient the clip removed, in the last epoch.
@@ -129,8 +129,11 @@ def grpo_batch(
 ) -> TrainingBatch | None:
     """Return the tensors of the trajectories that hold a signal, or None if none does.
 
+    Where the chat template split an episode, it counts once in its group, by its return, and its
+    advantage is that of all of its runs.
+
     Args:
-        trajectories: (P * G,), group after group.
+        trajectories: of (P * G,) episodes, group after group.
         config: the settings.
         device: of the tensors.
 
@@ -138,25 +141,28 @@ def grpo_batch(
         ValueError: a policy that did not tell its log-probabilities.
     """
     shape = (-1, config.group_size)
+    episodes = episodes_of(trajectories)
     advantages = group_advantages(
-        torch.tensor([t.total_reward for t in trajectories]).view(shape),
+        torch.tensor([runs[0].total_reward for runs in episodes]).view(shape),
         scale=config.scale,
-        valid=torch.tensor([t.valid for t in trajectories]).view(shape),
+        valid=torch.tensor([runs[0].valid for runs in episodes]).view(shape),
     ).flatten()
-    kept = [i for i, advantage in enumerate(advantages.tolist()) if advantage != 0.0]
+    kept = [
+        (advantage, run)
+        for advantage, runs in zip(advantages.tolist(), episodes, strict=True)
+        for run in runs
+        if advantage != 0.0
+    ]
     if not kept:
         return None
-    chosen = [trajectories[i] for i in kept]
-    for trajectory in chosen:
+    for _, trajectory in kept:
         if np.isnan(trajectory.logprobs[trajectory.generated_mask]).any():
             raise ValueError(
                 "GRPO needs the log-probabilities with which the tokens were sampled, but the "
                 f"policy told none for task {trajectory.info['task_id']!r}"
             )
-    weights = [
-        [float(advantages[i])] * len(t.turn_rewards) for i, t in zip(kept, chosen, strict=True)
-    ]
-    return training_batch(chosen, weights, device=device)
+    weights = [[advantage] * len(run.turn_rewards) for advantage, run in kept]
+    return training_batch([run for _, run in kept], weights, device=device)
 
 
 def grpo_loss(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmenvs.trajectory import Trajectory
+from llmenvs.trajectory import Trajectory, episodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,18 @@ class EpisodeMetrics:
 
 
 def episode_metrics(trajectories: Sequence[Trajectory]) -> EpisodeMetrics:
-    """Measure ``trajectories``, at least one."""
-    valid = [trajectory for trajectory in trajectories if trajectory.valid]
+    """Measure ``trajectories``, at least one; an episode that was split counts once."""
+    episodes = episodes_of(trajectories)
+    valid = [runs for runs in episodes if runs[0].valid]
     if not valid:
-        return EpisodeMetrics(len(trajectories), 0.0, np.nan, np.nan, np.nan, 0)
+        return EpisodeMetrics(len(episodes), 0.0, np.nan, np.nan, np.nan, 0)
     return EpisodeMetrics(
-        episodes=len(trajectories),
-        valid_share=len(valid) / len(trajectories),
-        reward_mean=float(np.mean([t.total_reward for t in valid])),
-        success_mean=float(np.mean([_is_solved(t) for t in valid])),
-        turns_mean=float(np.mean([len(t.turn_rewards) for t in valid])),
-        generated_tokens=int(sum(t.generated_mask.sum() for t in valid)),
+        episodes=len(episodes),
+        valid_share=len(valid) / len(episodes),
+        reward_mean=float(np.mean([runs[0].total_reward for runs in valid])),
+        success_mean=float(np.mean([_is_solved(runs[0]) for runs in valid])),
+        turns_mean=float(np.mean([sum(len(t.turn_rewards) for t in runs) for runs in valid])),
+        generated_tokens=int(sum(t.generated_mask.sum() for runs in valid for t in runs)),
     )
 
 

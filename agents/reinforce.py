@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import gymnasium as gym
 import numpy as np
 import torch
+from torch import Tensor
 
 from llmenvs.agents.advantages import discounted_returns
 from llmenvs.agents.batching import TrainingBatch, training_batch
@@ -20,7 +21,7 @@ from llmenvs.agents.metrics import EpisodeMetrics, episode_metrics
 from llmenvs.agents.optimization import descend
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.rollout import RolloutLimits, rollout
-from llmenvs.trajectory import Trajectory
+from llmenvs.trajectory import Trajectory, episodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,24 @@ def train_reinforce(
 def reinforce_batch(
     trajectories: Sequence[Trajectory], config: ReinforceConfig, *, device: torch.device
 ) -> TrainingBatch | None:
-    """Return the tensors of the valid trajectories, weighted by their turns' returns, or None."""
+    """Return the tensors of the valid trajectories, weighted by their turns' returns, or None.
+
+    A return goes on to the end of the episode, over all of its runs where the chat template split
+    it.
+    """
     valid = [trajectory for trajectory in trajectories if trajectory.valid]
     if not valid:
         return None
-    returns = [
-        discounted_returns(torch.tensor(t.turn_rewards), discount=config.discount) for t in valid
-    ]
+    returns = [g for runs in episodes_of(valid) for g in _returns(runs, config.discount)]
     baseline = float(torch.cat(returns).mean()) if config.baseline else 0.0
     return training_batch(valid, [(g - baseline).tolist() for g in returns], device=device)
+
+
+def _returns(runs: Sequence[Trajectory], discount: float) -> Sequence[Tensor]:
+    """Return (N,) for each run of one episode."""
+    rewards = np.concatenate([run.turn_rewards for run in runs])
+    returns = discounted_returns(torch.from_numpy(rewards), discount=discount)
+    return list(returns.split([len(run.turn_rewards) for run in runs]))
 
 
 def _update(

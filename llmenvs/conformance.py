@@ -42,7 +42,8 @@ def check_text_env(env: gym.Env[str, str], *, seed: int = 0) -> None:
     """Check that ``env`` keeps the contract of `TextEnv`.
 
     Checked are: Gymnasium's own checker; the info and its types; that the tokens after a turn begin
-    with those before it, and that the mask is True exactly on the policy's; that a seed gives the
+    with those before it (in each run, where the renderer splits episodes), and that the mask is
+    True exactly on the policy's; that a seed gives the
     same episode alone, again, interleaved with another, in threads, after pickling and after
     ``snapshot`` and ``restore``; that the global random states are left alone; that rewards lie on
     generated tokens; that the score does not read what the environment wrote; that misuse raises
@@ -158,13 +159,18 @@ def _check_masks(fresh: Factory, seeds: Sequence[int]) -> Iterator[str]:
         if any(env.transcript.generated_mask):
             yield "the prompt's tokens must not count as generated"
         for _ in range(6):
-            before = tuple(env.transcript.token_ids)
+            run_index, before = len(env.transcript.runs) - 1, tuple(env.transcript.token_ids)
             sampled = tuple(rng.integers(0, env.tokenizer.vocab_size, size=5).tolist())
             action = Completion(
                 env.tokenizer.decode(sampled), token_ids=sampled, logprobs=[-1.0] * 5
             )
             _, _, terminated, truncated, info = env.step(action)
             ids, generated = tuple(info["token_ids"]), tuple(info["generated_mask"])
+            if len(env.transcript.runs) > run_index + 1:  # a renderer that splits started anew
+                if any(generated):
+                    yield "a context that was rendered anew must not count as generated"
+                run = env.transcript.runs[run_index]
+                ids, generated = tuple(run.token_ids), tuple(run.generated_mask)
             start, stop = len(before), len(before) + len(sampled)
             if ids[:start] != before:
                 yield "prefix property: the tokens after a turn must begin with those before it"
@@ -181,10 +187,10 @@ def _check_rewards(fresh: Factory, seeds: Sequence[int]) -> Iterator[str]:
     for seed in seeds:
         env = fresh()
         episode = play(env, seed, scripted_actions("random"))
-        trajectory = env.trajectory()
-        if trajectory.rewards[~trajectory.generated_mask].any():
+        trajectories = env.trajectories()
+        if any(t.rewards[~t.generated_mask].any() for t in trajectories):
             yield "rewards must lie on generated tokens only"
-        if not np.isclose(trajectory.turn_rewards.sum(), sum(episode.rewards)):
+        if not np.isclose(sum(t.turn_rewards.sum() for t in trajectories), sum(episode.rewards)):
             yield "turn_rewards must add up to the rewards of the steps"
         if not all(np.isfinite(episode.rewards)):
             yield f"rewards must be finite, got {episode.rewards}"

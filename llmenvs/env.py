@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 import gymnasium as gym
 
 from llmenvs.policy import Policy, ToolSchema
-from llmenvs.renderers import RawRenderer, Renderer
+from llmenvs.renderers import NewContext, RawRenderer, Renderer
 from llmenvs.spaces import UnicodeText
 from llmenvs.tasks import Task, TaskSource
 from llmenvs.tokenizers import ByteTokenizer, as_tokenizer
@@ -100,7 +100,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
 
     Info:
         token_ids: everything so far, (T,); a read-only sequence that ``numpy.asarray`` turns into
-            int64.
+            int64. Where a chat template splits the episode, that of the current run.
         generated_mask: True where the policy generated the token, (T,), bool.
         task_id: of this episode.
         dataset_hash: of where the task came from.
@@ -208,7 +208,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         task = self.tasks.sample(self.np_random) if chosen is None else chosen
         opening = self.begin_episode(task)
         text = "".join(message["content"] for message in opening.messages)
-        token_ids = self.renderer.render_prompt(opening.messages)
+        token_ids = self.renderer.render_prompt(opening.messages, tools=self.tools)
         self._task, self._state = task, opening.state
         self._transcript = Transcript()
         self._transcript.add_prompt(opening.messages, text, token_ids)
@@ -280,13 +280,32 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             stop_reason: why it ends here, if not by the environment: TOKEN_LIMIT truncates it,
                 ERROR truncates it and makes it invalid.
             info: more to keep beside task_id, dataset_hash and verdict.
+
+        Raises:
+            ValueError: the chat template split it, so that it is several; call `trajectories`.
+        """
+        trajectories = self.trajectories(stop_reason=stop_reason, info=info)
+        if len(trajectories) != 1:
+            raise ValueError(
+                f"the chat template split this episode into {len(trajectories)} trajectories: "
+                "call trajectories()"
+            )
+        return trajectories[0]
+
+    def trajectories(
+        self, *, stop_reason: StopReason | None = None, info: Mapping[str, Any] | None = None
+    ) -> list[Trajectory]:
+        """Return the episode so far as one trajectory for each unbroken run of turns.
+
+        That is one, unless the renderer splits the episode; see `Transcript`. The arguments are
+        those of `trajectory`.
         """
         outcome = self._outcome
         failed = stop_reason is StopReason.ERROR
         kept = {"task_id": self._task["task_id"], "dataset_hash": self._dataset_hash}
         if outcome.verdict is not None:
             kept["verdict"] = outcome.verdict
-        return Trajectory.from_transcript(
+        return Trajectory.from_runs(
             self._transcript,
             self._turn_rewards,
             terminated=outcome.terminated,
@@ -342,11 +361,18 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         terminated = turn.terminated and valid
         truncated = turn.truncated or not valid
         message: Message = {"role": turn.role, "content": turn.observation}
-        self._transcript.add_observation(
+        rendered = self.renderer.render_observation(
             [message],
-            turn.observation,
-            self.renderer.render_observation([message], completion_ids=completion_ids),
+            completion_ids=completion_ids,
+            transcript=self._transcript,
+            tools=self.tools,
         )
+        if not isinstance(rendered, NewContext):
+            self._transcript.add_observation([message], turn.observation, rendered)
+        elif terminated or truncated:  # nobody reads a new context: the last turn stays at the end
+            self._transcript.add_observation([message], turn.observation, [])
+        else:
+            self._transcript.start_run([message], turn.observation, rendered.token_ids)
         self._turn_rewards[-1] = reward
         self._state = turn.state
         self._phase = _Phase.ENDED if terminated or truncated else _Phase.RUNNING

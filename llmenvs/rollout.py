@@ -32,7 +32,8 @@ class RolloutLimits:
         max_new_tokens: of one completion, at least 1.
         max_episode_tokens: prompt, completions and observations together. An episode that has
             reached it is truncated with the stop reason TOKEN_LIMIT, and a completion is asked for
-            no more tokens than are left.
+            no more tokens than are left. Where a chat template splits the episode, the limit is
+            that of each run, which is what the model reads at once.
     """
 
     max_new_tokens: int = 512
@@ -73,9 +74,10 @@ def rollout(
         progress: show a bar with the mean reward on standard error.
 
     Returns:
-        (E,) trajectories in the order of ``seeds``. An episode in which the environment or the
-        policy raised is there too, with ``valid=False``, the stop reason ERROR, what was written
-        until then, and ``info["error"]``; a warning is logged.
+        (E,) trajectories in the order of ``seeds``; more where the renderer splits episodes, see
+        `Trajectory`. An episode in which the environment or the policy raised is there too, with
+        ``valid=False``, the stop reason ERROR, what was written until then, and
+        ``info["error"]``; a warning is logged.
 
     Raises:
         ValueError: no environments, one that is not a `TextEnv`, or task_ids of another length.
@@ -134,14 +136,14 @@ class _Episode:
         self._sampling_seed = sampling_seed
         self._limits = limits
         self._num_turns = 0
-        self.trajectory: Trajectory | None = None  # None until it has ended
+        self.trajectories: list[Trajectory] = []  # empty until it has ended
 
     def begin(self) -> None:
         """Reset the environment; record what it raises."""
         try:
             self.env.reset(seed=self._seed, options=dict(self._options))
         except Exception as error:
-            self.trajectory = self._failed_before_start(error)
+            self.trajectories = [self._failed_before_start(error)]
             return
         self._end_at_token_limit()
 
@@ -154,14 +156,14 @@ class _Episode:
             return
         self._num_turns += 1
         if terminated or truncated:
-            self.trajectory = self._finish()
+            self.trajectories = self._finish()
         else:
             self._end_at_token_limit()
 
     def fail(self, error: Exception) -> None:
         """End the episode as invalid, with all that was written."""
         logger.warning("episode %d failed: %r", self.index, error)
-        self.trajectory = self._finish(StopReason.ERROR, {"error": repr(error)})
+        self.trajectories = self._finish(StopReason.ERROR, {"error": repr(error)})
 
     def prompt(self) -> Prompt:
         """Return what to ask the policy."""
@@ -180,20 +182,24 @@ class _Episode:
 
     def _end_at_token_limit(self) -> None:
         if len(self.text_env.transcript) >= self._limits.max_episode_tokens:
-            self.trajectory = self._finish(StopReason.TOKEN_LIMIT)
+            self.trajectories = self._finish(StopReason.TOKEN_LIMIT)
 
     def _finish(
         self, stop_reason: StopReason | None = None, info: dict[str, Any] | None = None
-    ) -> Trajectory:
-        return self.text_env.trajectory(
-            stop_reason=stop_reason, info={"seed": self._seed, **(info or {})}
+    ) -> list[Trajectory]:
+        return self.text_env.trajectories(
+            stop_reason=stop_reason, info={**self._labels, **(info or {})}
         )
+
+    @property
+    def _labels(self) -> dict[str, Any]:
+        return {"episode": self.index, "seed": self._seed}
 
     def _failed_before_start(self, error: Exception) -> Trajectory:
         # The environment may still hold the episode before, which is not this one's transcript.
         logger.warning("episode %d failed in reset: %r", self.index, error)
         return Trajectory.empty(
-            stop_reason=StopReason.ERROR, info={"seed": self._seed, "error": repr(error)}
+            stop_reason=StopReason.ERROR, info={**self._labels, "error": repr(error)}
         )
 
 
@@ -230,7 +236,7 @@ class _Rollout:
                 self._ready = []
                 for episode, completion in self._ask(batch):
                     self._do(episode, completion)
-        return [e.trajectory for e in self._episodes if e.trajectory is not None]
+        return [trajectory for e in self._episodes for trajectory in e.trajectories]
 
     def _start_next(self, queue: list[_Episode]) -> None:
         if queue:
@@ -256,11 +262,12 @@ class _Rollout:
 
     def _settle(self, episode: _Episode) -> None:
         """Queue the episode for the policy, or count it and start the next one in its place."""
-        if episode.trajectory is None:
+        if not episode.trajectories:
             self._ready.append(episode)
             return
-        if episode.trajectory.valid:
-            self._rewards.append(episode.trajectory.total_reward)
+        last = episode.trajectories[-1]
+        if last.valid:
+            self._rewards.append(last.total_reward)
         mean = sum(self._rewards) / len(self._rewards) if self._rewards else float("nan")
         self._advance(f"reward {mean:.2f}")
         self._start_next(self._queues[episode.index % self._num_envs])

@@ -3,8 +3,8 @@
 Axes: T tokens, N turns, B sequences.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -33,11 +33,17 @@ class StopReason(StrEnum):
     """The environment or the policy raised; ``info["error"]`` says what."""
     UNFINISHED = "unfinished"
     """It has not ended yet."""
+    SPLIT = "split"
+    """The chat template changed what was before: the next trajectory goes on with the episode."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Trajectory:
     """One episode as arrays, which are read-only.
+
+    Where a chat template splits an episode, it is several: one for each run of turns, adjacent and
+    in order. All have the return, the verdict and ``valid`` of the episode; the last alone has its
+    end. `episodes_of` puts them together again.
 
     Attributes:
         token_ids: (T,) int64, everything that was written.
@@ -56,7 +62,10 @@ class Trajectory:
         valid: the score is decided. Where it is False, leave the trajectory out of training.
         stop_reason: why it ended.
         policy_version: of the oldest weights that wrote a turn; None if the policy did not tell.
-        info: ``task_id``, ``dataset_hash``, ``verdict`` once scored, ``error`` if something raised.
+        info: ``task_id``, ``dataset_hash``, ``verdict`` once scored, ``error`` if something raised;
+            from `rollout` also ``episode``, the number of the episode, and ``seed``.
+        run: which of the episode's runs this is, from 0.
+        episode_reward: the return of the episode where it has several runs, else None.
     """
 
     token_ids: Int64Array
@@ -73,6 +82,8 @@ class Trajectory:
     stop_reason: StopReason
     policy_version: int | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    run: int = 0
+    episode_reward: float | None = None
 
     def __post_init__(self) -> None:
         length, turns = len(self.token_ids), len(self.turn_rewards)
@@ -99,7 +110,9 @@ class Trajectory:
 
     @property
     def total_reward(self) -> float:
-        """The undiscounted return of the episode."""
+        """The undiscounted return of the episode, all of its runs together."""
+        if self.episode_reward is not None:
+            return self.episode_reward
         return float(self.turn_rewards.sum(dtype=np.float64))
 
     @classmethod
@@ -114,10 +127,10 @@ class Trajectory:
         stop_reason: StopReason,
         info: Mapping[str, Any] | None = None,
     ) -> "Trajectory":
-        """Build the arrays; ``turn_rewards`` has one entry for each completion.
+        """Build the arrays of one run; ``turn_rewards`` has one entry for each of its turns.
 
         Raises:
-            ValueError: another number of rewards than of completions.
+            ValueError: another number of rewards than of turns.
         """
         spans = np.array(transcript.turn_spans, np.int64).reshape(-1, 2)
         if len(turn_rewards) != len(spans):
@@ -125,7 +138,7 @@ class Trajectory:
                 "turn_rewards must have one entry for each completion, "
                 f"got {len(turn_rewards)} for {len(spans)}"
             )
-        versions = [segment.policy_version for segment in transcript.completions]
+        versions = [segment.policy_version for segment in transcript.turns]
         return cls(
             token_ids=np.asarray(transcript.token_ids),
             generated_mask=np.asarray(transcript.generated_mask),
@@ -142,6 +155,47 @@ class Trajectory:
             policy_version=min((v for v in versions if v is not None), default=None),
             info=dict(info or {}),
         )
+
+    @classmethod
+    def from_runs(
+        cls,
+        transcript: Transcript,
+        turn_rewards: Sequence[float],
+        *,
+        terminated: bool,
+        truncated: bool,
+        valid: bool,
+        stop_reason: StopReason,
+        info: Mapping[str, Any] | None = None,
+    ) -> list["Trajectory"]:
+        """Build one trajectory for each run; ``turn_rewards`` has one entry for each completion.
+
+        A run in which the policy has not written yet is left out, unless it is the only one.
+
+        Raises:
+            ValueError: another number of rewards than of completions.
+        """
+        runs = [run for run in transcript.runs if run.turn_spans] or [transcript]
+        built: list[Trajectory] = []
+        start = 0
+        for run in runs:
+            last = run is runs[-1]
+            stop = len(turn_rewards) if last else start + len(run.turn_spans)
+            trajectory = cls.from_transcript(
+                run,
+                turn_rewards[start:stop],
+                terminated=terminated and last,
+                truncated=truncated and last,
+                valid=valid,
+                stop_reason=stop_reason if last else StopReason.SPLIT,
+                info=info,
+            )
+            built.append(trajectory)
+            start = stop
+        if len(built) == 1:
+            return built
+        total = float(np.sum(turn_rewards))
+        return [replace(t, run=index, episode_reward=total) for index, t in enumerate(built)]
 
     @classmethod
     def empty(cls, *, stop_reason: StopReason, info: Mapping[str, Any]) -> "Trajectory":
@@ -174,7 +228,30 @@ class Trajectory:
             "stop_reason": self.stop_reason.value,
             "policy_version": self.policy_version,
             "info": {**self.info, **({} if verdict is None else {"verdict": verdict.to_dict()})},
+            "run": self.run,
+            "episode_reward": self.episode_reward,
         }
+
+
+def episodes_of(trajectories: Iterable[Trajectory]) -> list[list[Trajectory]]:
+    """Return the runs of each episode, in order; a list of one where nothing was split.
+
+    Raises:
+        ValueError: the runs of an episode do not lie next to each other from the first on.
+    """
+    episodes: list[list[Trajectory]] = []
+    for trajectory in trajectories:
+        if trajectory.run == 0:
+            episodes.append([trajectory])
+        elif episodes and trajectory.run == len(episodes[-1]):
+            episodes[-1].append(trajectory)
+        else:
+            raise ValueError(
+                "the runs of an episode must lie next to each other, all of them and in order, "
+                f"but run {trajectory.run} of task {trajectory.info.get('task_id')!r} "
+                "follows something else"
+            )
+    return episodes
 
 
 def _rewards_on_tokens(

@@ -233,6 +233,11 @@ class Segment(NamedTuple):
 class Transcript:
     """The tokens of an episode in the order in which the model saw them. It only grows.
 
+    A *run* is a sequence of turns of which each one's tokens begin with those before it. An episode
+    is one run, unless its renderer starts another by `start_run`, since its chat template changes
+    what it wrote before. Tokens, mask, log-probabilities and spans are those of the current run;
+    segments, messages and text those of the episode; `runs` has them all.
+
     >>> transcript = Transcript()
     >>> transcript.add_prompt([{"role": "user", "content": "Hi"}], "Hi", [72, 105])
     >>> transcript.add_completion("!", [33, 256])
@@ -245,13 +250,15 @@ class Transcript:
         self._generated = bytearray()
         self._segments: list[Segment] = []
         self._turn_spans: list[tuple[int, int]] = []
+        self._finished_runs: list[Transcript] = []
 
     def __len__(self) -> int:
+        """Return the number of tokens of this run."""
         return len(self._token_ids)
 
     @property
     def token_ids(self) -> TokenView:
-        """All tokens so far, (T,)."""
+        """All tokens of this run so far, (T,)."""
         return TokenView(self._token_ids, len(self._token_ids), "int64")
 
     @property
@@ -263,7 +270,7 @@ class Transcript:
     def logprobs(self) -> NDArray[np.float32]:
         """Of the policy's tokens as it told them, (T,); NaN elsewhere and where it told none."""
         logprobs = np.full(len(self._token_ids), np.nan, np.float32)
-        for (start, stop), segment in zip(self._turn_spans, self.completions, strict=True):
+        for (start, stop), segment in zip(self._turn_spans, self.turns, strict=True):
             if segment.logprobs is not None:
                 logprobs[start:stop] = segment.logprobs
         return logprobs
@@ -280,8 +287,19 @@ class Transcript:
 
     @property
     def turn_spans(self) -> tuple[tuple[int, int], ...]:
-        """Where the tokens of each turn of the policy start and stop."""
+        """Where the tokens of each turn of the policy in this run start and stop."""
         return tuple(self._turn_spans)
+
+    @property
+    def turns(self) -> tuple[Segment, ...]:
+        """The segments of the policy in this run, one for each of `turn_spans`."""
+        completions = self.completions
+        return completions[len(completions) - len(self._turn_spans) :]
+
+    @property
+    def runs(self) -> tuple["Transcript", ...]:
+        """The runs of this episode, each with all that was said until its end; the last is this."""
+        return (*self._finished_runs, self)
 
     @property
     def messages(self) -> list[Message]:
@@ -302,6 +320,20 @@ class Transcript:
     ) -> None:
         """Append text that the environment wrote in answer to a completion."""
         self._add(Segment(Author.ENVIRONMENT, text, tuple(token_ids), tuple(messages)))
+
+    def start_run(self, messages: Sequence[Message], text: str, token_ids: Sequence[int]) -> None:
+        """Append what the environment wrote, and go on from a context that was rendered anew.
+
+        Args:
+            messages: what is new.
+            text: what is new.
+            token_ids: the whole context, which counts as the environment's.
+        """
+        finished = self.copy()
+        finished._finished_runs = []
+        self._finished_runs.append(finished)
+        self._token_ids, self._generated, self._turn_spans = array("q"), bytearray(), []
+        self.add_observation(messages, text, token_ids)
 
     def add_completion(
         self,
@@ -333,6 +365,7 @@ class Transcript:
         copied._generated = self._generated[:]
         copied._segments = self._segments[:]
         copied._turn_spans = self._turn_spans[:]
+        copied._finished_runs = self._finished_runs[:]  # they no longer grow
         return copied
 
     def _add(self, segment: Segment) -> None:
