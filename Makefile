@@ -25,6 +25,11 @@ lint: .venv/dev-installed  ## style and types
 
 bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same run
 	$(BIN)/python benchmarks/step_overhead.py
+	$(BIN)/python benchmarks/math_episode.py
+	$(BIN)/python benchmarks/verifiers.py
+	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/retrieval.py
+	$(BIN)/python benchmarks/demo_learning.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

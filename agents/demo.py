@@ -22,16 +22,17 @@ from rich.table import Table
 import llmenvs
 from llmenvs.agents.fitted_tokenizer import fit_tokenizer
 from llmenvs.agents.grpo import GRPOConfig, train_grpo
-from llmenvs.agents.metrics import EpisodeMetrics, episode_metrics
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.sft import SFTConfig, train_sft
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.bench.curves import Curve, draw_curves
+from llmenvs.bench.metrics import EpisodeMetrics, episode_metrics
 from llmenvs.bench.records import write_summary, write_trajectories
 from llmenvs.bench.transcript_page import TranscriptGroup, write_transcript_page
 from llmenvs.policy import Policy
 from llmenvs.progress import progress_bar
-from llmenvs.rollout import RolloutLimits, rollout
+from llmenvs.rollout import rollout
+from llmenvs.running_episode import RolloutLimits
 from llmenvs.tokenizers import Tokenizer
 from llmenvs.trajectory import Trajectory
 

@@ -26,10 +26,11 @@ from torch import Tensor
 from llmenvs.agents.advantages import group_advantages
 from llmenvs.agents.batching import TrainingBatch, training_batch
 from llmenvs.agents.losses import clipped_surrogate_loss, kl_loss
-from llmenvs.agents.metrics import EpisodeMetrics, episode_metrics
 from llmenvs.agents.optimization import descend
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.rollout import RolloutLimits, rollout
+from llmenvs.bench.metrics import EpisodeMetrics, episode_metrics
+from llmenvs.rollout import rollout
+from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import Trajectory, episodes_of
 
 

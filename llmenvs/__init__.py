@@ -5,12 +5,14 @@ Importing this package registers the environments: ``gymnasium.make("llmenvs/Gri
 
 import gymnasium
 
+from llmenvs.async_rollout import rollout_async
 from llmenvs.conformance import ConformanceError, check_text_env
 from llmenvs.env import Opening, TextEnv, Turn
 from llmenvs.mixtures import MixtureEnv, mixture
 from llmenvs.policy import AsyncPolicy, FunctionPolicy, Policy, Prompt
 from llmenvs.renderers import RawRenderer, Renderer
-from llmenvs.rollout import RolloutLimits, rollout
+from llmenvs.rollout import rollout
+from llmenvs.running_episode import RolloutLimits
 from llmenvs.spaces import UnicodeText
 from llmenvs.task_files import load_tasks
 from llmenvs.tasks import Task, TaskSet, TaskSource
@@ -49,6 +51,7 @@ __all__ = [
     "load_tasks",
     "mixture",
     "rollout",
+    "rollout_async",
 ]
 
 __version__ = "0.1.0"

@@ -50,8 +50,8 @@ class ChatRenderer:
         on_prefix_break: what to do about a template that changes what it wrote before, for example
             one that drops ``<think>`` from earlier turns. ``"refuse"`` raises at construction.
             ``"split"`` goes on from a new context where that happens, so that an episode is several
-            trajectories (see `llmenvs.trajectory.Trajectory`); each turn then costs the template two
-            renderings of the whole history.
+            trajectories (see `llmenvs.trajectory.Trajectory`); each turn then costs the template
+            two renderings of the whole history.
         date: what the template may write as today, where it writes a date.
         variables: more for the template to read, ``{"enable_thinking": False}`` for example.
 

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "bench": ("llmenvs.commands.bench", "measure a policy on one or more environments"),
     "demo": ("llmenvs.agents.demo", "train a small transformer on the grid world and show it"),
     "index": ("llmenvs.commands.index", "build, search and serve an index of a corpus"),
+    "play": ("llmenvs.commands.play", "play an environment in the terminal"),
     "score": ("llmenvs.commands.score", "score a file of completions with a verifier"),
     "verifiers": ("llmenvs.commands.verifiers", "list the verifiers and their options"),
 }

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from llmenvs import __version__
+from llmenvs.commands.options import parse_options
 from llmenvs.commands.score_input import Fields, InputRow, RowReader, open_input
 from llmenvs.commands.score_output import (
     CorruptOutput,
@@ -127,29 +128,8 @@ def _complain(message: str, status: int) -> int:
     return status
 
 
-def parse_options(words: list[str]) -> dict[str, Any]:
-    """Read ``name=value`` words.
-
-    Raises:
-        ValueError: a word has no "=", or a name comes twice.
-
-    >>> parse_options(["max_length=3", "unit=words"])
-    {'max_length': 3, 'unit': 'words'}
-    """
-    options: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or name in options:
-            raise ValueError(f"--option must be NAME=VALUE, each name once, got {word!r}")
-        try:
-            options[name] = json.loads(value)
-        except ValueError:
-            options[name] = value
-    return options
-
-
 def _set_up(args: argparse.Namespace) -> _Job:
-    options = parse_options(args.option)
+    options = parse_options(args.option, flag="--option")
     verifier = load_verifier(args.verifier, options)
     if args.workers < 0 or not args.timeout_s > 0:
         raise ValueError(
@@ -258,7 +238,7 @@ def _report(args: argparse.Namespace, summary: Summary) -> None:
     if args.out is not None:
         content: Mapping[str, Any] = {
             "verifier": args.verifier,
-            "options": parse_options(args.option),
+            "options": parse_options(args.option, flag="--option"),
             **summary.to_dict(),
         }
         args.out.mkdir(parents=True, exist_ok=True)

@@ -1,70 +1,16 @@
 """Sum up verdicts as they come: means with their intervals, counts, and the parts.
 
 Rows that are not decided are counted and enter no mean: a failure of ours is not a zero. The
-interval of the mean score is the normal one, mean ± z s / sqrt(n), which needs some thirty rows and
-may reach past the score's range; that of the success rate is Wilson's (1927, equation 4; as
-recommended by Brown, Cai and DasGupta 2001), which holds for few rows and for rates near 0 and 1.
-Both take the rows for independent: several completions of one prompt are not, and make the true
-interval wider.
+intervals are those of `llmenvs.bench.intervals`.
 """
 
 import math
 from collections import Counter
 from collections.abc import Mapping
-from statistics import NormalDist
 from typing import Any
 
+from llmenvs.bench.intervals import RunningMean, wilson_interval
 from llmenvs.verifiers.verdict import Status, Verdict
-
-Z = NormalDist().inv_cdf(0.975)
-"""For intervals of 95 %."""
-
-
-class RunningMean:
-    """Mean and spread of numbers that are seen once; mutable.
-
-    Source: Welford (1962), which stays exact where a sum of squares cancels.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._mean = 0.0
-        self._squares = 0.0  # sum of squared distances from the mean
-
-    def add(self, value: float) -> None:
-        """Count one number."""
-        self.count += 1
-        distance = value - self._mean
-        self._mean += distance / self.count
-        self._squares += distance * (value - self._mean)
-
-    @property
-    def mean(self) -> float | None:
-        """The mean, None of no numbers."""
-        return self._mean if self.count else None
-
-    def normal_interval(self) -> tuple[float, float] | None:
-        """Return the 95 % interval of the mean; None for fewer than two numbers."""
-        if self.count < 2:
-            return None
-        half = Z * math.sqrt(self._squares / (self.count - 1) / self.count)
-        return self._mean - half, self._mean + half
-
-
-def wilson_interval(num_successes: int, num_trials: int) -> tuple[float, float] | None:
-    """Return Wilson's 95 % interval of a rate; None of no trials.
-
-    >>> low, high = wilson_interval(9, 10)
-    >>> f"{low:.3f} {high:.3f}"
-    '0.596 0.982'
-    """
-    if num_trials == 0:
-        return None
-    rate = num_successes / num_trials
-    shrink = 1 + Z**2 / num_trials
-    centre = (rate + Z**2 / (2 * num_trials)) / shrink
-    half = Z * math.sqrt(rate * (1 - rate) / num_trials + (Z / (2 * num_trials)) ** 2) / shrink
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 class Summary:

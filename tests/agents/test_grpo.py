@@ -12,7 +12,7 @@ from llmenvs.agents.grpo import GRPOConfig, grpo_batch, grpo_loss, train_grpo
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.env import Opening, Turn
-from llmenvs.rollout import RolloutLimits
+from llmenvs.running_episode import RolloutLimits
 from llmenvs.tasks import Task
 from llmenvs.testing import GuessDigitEnv, HiddenDigit
 from llmenvs.transcript import Completion

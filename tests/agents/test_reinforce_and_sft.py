@@ -7,15 +7,15 @@ import torch
 from llmenvs import ByteTokenizer, rollout
 from llmenvs.agents.batching import training_batch
 from llmenvs.agents.fitted_tokenizer import fit_tokenizer
-from llmenvs.agents.metrics import episode_metrics
 from llmenvs.agents.optimization import descend
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.reinforce import ReinforceConfig, reinforce_batch, train_reinforce
 from llmenvs.agents.sft import SFTConfig, train_sft
 from llmenvs.agents.transformer import Transformer, TransformerConfig
+from llmenvs.bench.metrics import episode_metrics
 from llmenvs.envs import GridWorldEnv
 from llmenvs.policy import FunctionPolicy
-from llmenvs.rollout import RolloutLimits
+from llmenvs.running_episode import RolloutLimits
 from llmenvs.testing import GuessDigitEnv
 
 CPU = torch.device("cpu")
