@@ -57,4 +57,7 @@ def wilson_interval(num_successes: int, num_trials: int) -> tuple[float, float] 
     shrink = 1 + Z**2 / num_trials
     centre = (rate + Z**2 / (2 * num_trials)) / shrink
     half = Z * math.sqrt(rate * (1 - rate) / num_trials + (Z / (2 * num_trials)) ** 2) / shrink
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the formula is exact, and rounding is not.
+    low = 0.0 if num_successes == 0 else max(0.0, centre - half)
+    high = 1.0 if num_successes == num_trials else min(1.0, centre + half)
+    return low, high
