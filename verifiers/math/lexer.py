@@ -1,7 +1,7 @@
 r"""Cut a normalised answer into tokens.
 
 >>> [token.text for token in tokenize(r"2\frac{1}{2}, 1,000")]
-['2', '\\frac', '{', '1', '}', '{', '2', '}', ',', '1,000']
+['2', '\\frac', '{', '1', '}', '{', '2', '}', ',', '1000']
 """
 
 import re

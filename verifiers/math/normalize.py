@@ -64,7 +64,7 @@ def normalize(text: str) -> str:
     r"""Return an answer in the one notation that the lexer reads.
 
     >>> normalize(r"\left( 12\,345 \right)")
-    '( 12345  )'
+    '( 12345 )'
     """
     text = to_ascii(text)
     if _CONTROL.search(text):

@@ -29,7 +29,6 @@ from llmenvs.verifiers.math.nodes import (
     Number,
     Relation,
     Sequence,
-    SequenceKind,
     Symbol,
     Text,
     contains_call,
@@ -264,6 +263,3 @@ def _over_budget(node: Node) -> bool:
     except UnevaluableError:
         return False
     return False
-
-
-__all__ = ["MathVerifier", "SequenceKind", "verify_math"]
