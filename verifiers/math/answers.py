@@ -14,9 +14,8 @@ from llmenvs.verifiers.math.items import ParseError
 from llmenvs.verifiers.math.lexer import DEFAULT_READING, Reading, tokenize
 from llmenvs.verifiers.math.limits import MAX_ANSWER_CHARS, Meter, OverBudgetError
 from llmenvs.verifiers.math.literals import NUMBER_WORDS, in_base, read_number
-from llmenvs.verifiers.math.nodes import EMPTY_SET, Constant, LongInteger, Node, Quantity, Text
+from llmenvs.verifiers.math.nodes import EMPTY_SET, Constant, LongInteger, Node, Text
 from llmenvs.verifiers.math.normalize import normalize
-from llmenvs.verifiers.math.units import known_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +177,3 @@ def squash(text: str) -> str:
         return "".join(bare.split())
     bare = re.sub(r"[\s\-_]+", " ", bare).strip(" .,;:!?\"'()[]").casefold()
     return bare.removeprefix("the ").removeprefix("a ").removeprefix("an ")
-
-
-def is_unit_only(text: str) -> bool:
-    """Return whether ``text`` names a unit and nothing else."""
-    return known_unit(text.strip()) is not None
-
-
-__all__ = ["Answer", "Quantity", "is_unit_only", "read_answer"]

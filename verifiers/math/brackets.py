@@ -2,7 +2,6 @@ r"""Reduce brackets from the inside out, so that nesting costs a stack entry and
 
 from dataclasses import dataclass, field
 
-from llmenvs.verifiers.math import vocabulary as words
 from llmenvs.verifiers.math.builder import Builder
 from llmenvs.verifiers.math.items import Group, Item, ParseError
 from llmenvs.verifiers.math.lexer import Token, TokenKind
@@ -10,7 +9,6 @@ from llmenvs.verifiers.math.limits import MAX_NESTING
 from llmenvs.verifiers.math.nodes import (
     EMPTY_SET,
     Call,
-    Constant,
     Interval,
     Matrix,
     Node,
@@ -176,6 +174,3 @@ def _environment(name: str, items: list[Item], builder: Builder) -> Node:
 
 def _is(item: Item, text: str) -> bool:
     return isinstance(item, Token) and item.kind is not TokenKind.TEXT and item.text == text
-
-
-__all__ = ["Constant", "parse_tokens", "words"]

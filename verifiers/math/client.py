@@ -31,8 +31,16 @@ class WorkerTimeoutError(Exception):
     """Wall time ran out, or the target alone was too much: nobody's answer is to blame."""
 
 
+class TargetOverBudgetError(WorkerTimeoutError):
+    """The first of the two trees took more than it may."""
+
+
 class WorkerLostError(Exception):
     """The worker died, or failed on the target."""
+
+
+class TargetFailedError(WorkerLostError):
+    """The first of the two trees could not be evaluated."""
 
 
 class Worker:
@@ -63,11 +71,15 @@ class Worker:
         state, phase = reply.get("state"), reply.get("phase", 0)
         if state in {"equal", "different"}:
             return state == "equal", float(reply.get("cpu_s", 0.0))
-        if state == "wall" or (state in {"cpu", "memory"} and phase == 0):
-            raise WorkerTimeoutError(f"the worker ran out of {state} time in phase {phase}")
+        if state == "wall":
+            raise WorkerTimeoutError("the worker ran out of wall time")
         if state in {"cpu", "memory"}:
+            if phase == 0:
+                raise TargetOverBudgetError(f"the target alone took more {state} than allowed")
             raise OverBudgetError(f"the worker ran out of {state}")
-        if state == "failed" and phase > 0:
+        if state == "failed":
+            if phase == 0:
+                raise TargetFailedError("sympy failed on the target alone")
             return False, float(reply.get("cpu_s", 0.0))
         raise WorkerLostError(f"the worker answered {state!r} in phase {phase}")
 

@@ -5,7 +5,6 @@ the other, or if one is solved for a variable that the other determines: ``y = 1
 ``xy = 1``. Inequalities must be multiples of each other with the right sign.
 """
 
-from fractions import Fraction
 from typing import Any
 
 from llmenvs.verifiers.math.nodes import (
@@ -135,6 +134,3 @@ class EquationComparer:
 def _difference(relation: Relation) -> Node:
     left, right = (abstract_functions(x) for x in relation.operands)
     return call("add", left, call("mul", integer(-1), right))
-
-
-__all__ = ["EquationComparer", "Fraction"]

@@ -198,14 +198,15 @@ class ExpressionParser:
     def number(self, item: Token) -> Node:
         """Read a number with its base, its repeating digits or the fraction of a mixed number."""
         following = self.peek_text()
-        if following in {r"\overline", r"\bar", r"\dot"} and "." in item.text:
+        decimal = "." in item.text and item.text.replace(".", "").isdecimal()
+        if following in {r"\overline", r"\bar", r"\dot"} and decimal:
             return self.repeating(item.text)
-        if following in {"...", r"\ldots", r"\dots", r"\cdots"} and "." in item.text:
+        if following in {"...", r"\ldots", r"\dots", r"\cdots"} and decimal:
             self.at += 1
             return _continued(item.text)
         if following == "_":
             return self.based(item.text)
-        period = _period(self.peek()) if "." in item.text else ""
+        period = _period(self.peek()) if decimal else ""
         if period:  # 0.1(6), as it is written in Europe
             self.at += 1
             return repeating(item.text, period)

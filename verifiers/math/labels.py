@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from llmenvs.verifiers.math.nodes import (
     Call,
-    Constant,
     Node,
-    Number,
     Ratio,
     Relation,
     Sequence,
@@ -104,6 +102,3 @@ def stem(label: Node) -> str | None:
     if isinstance(label, Symbol) and "_" in label.name:
         return label.name.partition("_")[0]
     return None
-
-
-__all__ = ["Constant", "Labelled", "Number", "is_label", "same_label", "split_chain", "stem"]

@@ -39,7 +39,7 @@ class NeedsAlgebraError(UnevaluableError):
     """The tree has no value by arithmetic alone: an integral, a limit, an infinite sum."""
 
 
-_ALGEBRAIC = frozenset({"integral", "limit", "sum", "product"})
+ALGEBRAIC = frozenset({"integral", "limit", "sum", "product"})
 _local = threading.local()
 
 
@@ -169,7 +169,7 @@ class Evaluator:
 
     def call(self, op: str, args: tuple[Node, ...]) -> Any:
         """Return the value of an operation."""
-        if op in _ALGEBRAIC:
+        if op in ALGEBRAIC:
             return self.series(op, args)
         if op == "pow":
             return self.power(*args)

@@ -12,6 +12,8 @@ from llmenvs.verifiers.math.answers import Answer, read_answer, squash
 from llmenvs.verifiers.math.client import (
     WORKER,
     AlgebraBudget,
+    TargetFailedError,
+    TargetOverBudgetError,
     WorkerLostError,
     WorkerTimeoutError,
 )
@@ -27,12 +29,12 @@ from llmenvs.verifiers.math.nodes import (
     Number,
     Relation,
     Sequence,
-    SequenceKind,
     Symbol,
     Text,
+    contains_call,
     walk,
 )
-from llmenvs.verifiers.math.numeric import LOW_DIGITS, Evaluator, UnevaluableError
+from llmenvs.verifiers.math.numeric import ALGEBRAIC, LOW_DIGITS, Evaluator, UnevaluableError
 from llmenvs.verifiers.math.prose import is_wordy
 from llmenvs.verifiers.math.shapes import expand
 from llmenvs.verifiers.verdict import Status, Verdict
@@ -100,6 +102,12 @@ class MathVerifier:
                 return _wrong('boxes joined by "or" are a hedge', shown)
             if not _same(expected, answer, comparer):
                 return _wrong("not equal to the target", shown)
+        except (TargetOverBudgetError, TargetFailedError) as error:
+            # A chain of equations in the answer is compared within itself: then it is the answer
+            # that stands in the target's place, and to blame.
+            if contains_call(expected.node, ALGEBRAIC):
+                raise
+            return _wrong(f"over budget: {error}", shown)
         except (OverBudgetError, RecursionError) as error:
             if _over_budget(expected.node):
                 return Verdict.undecided(Status.TIMEOUT, reason="the target is over budget")
@@ -255,6 +263,3 @@ def _over_budget(node: Node) -> bool:
     except UnevaluableError:
         return False
     return False
-
-
-__all__ = ["MathVerifier", "SequenceKind", "verify_math"]

@@ -195,3 +195,26 @@ def test_verdicts_do_not_depend_on_the_thread() -> None:
     thread.join()
 
     assert found == [1.0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [r"3.2e5\overline7", r"\sum 0.333... = \lim n", r"x=\sum_{k=1}^{\infty} f(k)=\infty"],
+)
+def test_what_sympy_cannot_read_in_an_answer_is_wrong(answer: str) -> None:
+    verdict = verify_math(f"\\boxed{{{answer}}}", "7")
+
+    assert (verdict.status, verdict.score) == (Status.SCORED, 0.0)
+
+
+@pytest.mark.parametrize(
+    "answer", [r"\geq 7", ">7", r"7\text{ or more}", r"\text{at least }7", r"\text{not }7", "7,8"]
+)
+def test_an_answer_that_says_more_or_less_than_the_target_is_wrong(answer: str) -> None:
+    assert verify_math(f"\\boxed{{{answer}}}", "7").score == 0.0
+
+
+@pytest.mark.parametrize("joined", [r"\boxed{7} or \boxed{8}", r"either \boxed{8} or \boxed{7}"])
+def test_boxes_joined_by_or_are_a_hedge(joined: str) -> None:
+    assert verify_math(joined, "7").score == 0.0
+    assert verify_math(r"\boxed{\frac12} or \boxed{0.5}", "1/2").score == 1.0
