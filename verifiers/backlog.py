@@ -46,31 +46,33 @@ class Backlog:
 
     def take(self, most: int) -> list[Row]:
         """Return the rows of the next batch, [] if there are none or too many are under way."""
-        batch: list[Row] = []
-        chars = 0
-        while len(batch) < most and chars < MAX_BATCH_CHARS:
-            alone = bool(self._put_back) and self._put_back[0].position in self._alone
-            if alone and batch:
+        return self._take_back(most) if self._put_back else self._read(most)
+
+    def _take_back(self, most: int) -> list[Row]:
+        batch = [self._put_back.popleft()]
+        if batch[0].position in self._alone:
+            return batch
+        while self._put_back and len(batch) < most:
+            if self._put_back[0].position in self._alone:
                 break
-            row = self._put_back.popleft() if self._put_back else self._read()
-            if row is None:
-                break
-            batch.append(row)
-            chars += _num_chars(row.completion)
-            if alone:
-                break
+            batch.append(self._put_back.popleft())
         return batch
 
-    def _read(self) -> Row | None:
-        full = len(self._chars) >= MAX_ROWS_AHEAD or self._total_chars >= MAX_CHARS_AHEAD
-        if self._read_all or full:
-            return None
+    def _read(self, most: int) -> list[Row]:
+        batch: list[Row] = []
+        most = min(most, MAX_ROWS_AHEAD - len(self._chars))
+        if self._read_all or most <= 0 or self._total_chars >= MAX_CHARS_AHEAD:
+            return batch
+        chars_before = self._total_chars
         for position, (completion, target) in self._source:
-            self._chars.append(_num_chars(completion))
-            self._total_chars += self._chars[-1]
-            return Row(position, completion, target)
+            batch.append(Row(position, completion, target))
+            num_chars = len(completion) if isinstance(completion, str) else 0
+            self._chars.append(num_chars)
+            self._total_chars += num_chars
+            if len(batch) >= most or self._total_chars - chars_before >= MAX_BATCH_CHARS:
+                return batch
         self._read_all = True
-        return None
+        return batch
 
     def put_back(self, rows: list[Row]) -> None:
         """Score these rows, in order, before all that are not read yet."""
@@ -79,15 +81,17 @@ class Backlog:
     def isolate(self, rows: list[Row], reason: str) -> None:
         """Settle the one row as an error; of several, find the one by sending each alone."""
         if len(rows) == 1:
-            self.settle(rows[0], failure(reason))
+            self.settle(rows, [failure(reason)])
         else:
             self._alone.update(row.position for row in rows)
             self.put_back(rows)
 
-    def settle(self, row: Row, verdict: Verdict) -> None:
-        """Keep the verdict until it is its turn."""
-        self._alone.discard(row.position)
-        self._verdicts[row.position] = verdict
+    def settle(self, rows: list[Row], verdicts: list[Verdict]) -> None:
+        """Keep the verdict of each row until it is its turn."""
+        for row, verdict in zip(rows, verdicts, strict=True):
+            self._verdicts[row.position] = verdict
+        if self._alone:
+            self._alone.difference_update(row.position for row in rows)
 
     def settled(self) -> Iterator[Verdict]:
         """Hand out the verdicts whose turn it is."""
@@ -95,7 +99,3 @@ class Backlog:
             self._next += 1
             self._total_chars -= self._chars.popleft()
             yield verdict
-
-
-def _num_chars(completion: Any) -> int:
-    return len(completion) if isinstance(completion, str) else 0

@@ -21,13 +21,13 @@ import sys
 import time
 from typing import Any, BinaryIO
 
-from llmenvs.verifiers.judge import describe, failure, judge
-from llmenvs.verifiers.verdict import Verifier
+from llmenvs.verifiers.judge import describe, judge
+from llmenvs.verifiers.verdict import Verdict, Verifier
 from llmenvs.verifiers.worker_protocol import (
     COUNTER_BYTES,
     REPLY_HEADER,
     REQUEST_HEADER,
-    encode_verdict,
+    encode_verdicts,
 )
 
 FLUSH_S = 0.1
@@ -63,23 +63,16 @@ def _score_batch(
         counter[0] += num_rows
         _send(replies, {"unreadable": describe(error), "rows": num_rows})
         return
-    verdicts: list[str] = []
+    verdicts: list[Verdict] = []
     start = time.perf_counter()
     for completion, target in rows:
         counter[0] += 1
-        verdicts.append(_score_row(verifier, completion, target))
+        verdicts.append(judge(verifier, completion, target))
         now = time.perf_counter()
         if now - start > FLUSH_S:
             _send_verdicts(replies, verdicts, now - start)
             verdicts, start = [], now
     _send_verdicts(replies, verdicts, time.perf_counter() - start)
-
-
-def _score_row(verifier: Verifier, completion: str, target: Any) -> str:
-    try:
-        return encode_verdict(judge(verifier, completion, target))
-    except (TypeError, ValueError) as error:
-        return encode_verdict(failure(f"the verifier returned a malformed verdict: {error}"))
 
 
 def _read_request(requests: BinaryIO) -> tuple[bytes, int] | None:
@@ -91,8 +84,9 @@ def _read_request(requests: BinaryIO) -> tuple[bytes, int] | None:
     return (body, num_rows) if len(body) == size else None
 
 
-def _send_verdicts(replies: BinaryIO, verdicts: list[str], seconds: float) -> None:
-    _send_text(replies, f'{{"seconds": {seconds!r}, "verdicts": [{",".join(verdicts)}]}}')
+def _send_verdicts(replies: BinaryIO, verdicts: list[Verdict], seconds: float) -> None:
+    text = encode_verdicts(verdicts)
+    _send_text(replies, f'{{"seconds": {seconds!r}, "verdicts": {text}}}')
 
 
 def _send(replies: BinaryIO, message: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import pickle
 import selectors
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -68,7 +69,7 @@ class WorkerPool:
                 f"need workers >= 1 and timeout_s > 0, got {workers=} and {timeout_s=}"
             )
         try:
-            pickled = cloudpickle.dumps(verifier)
+            pickled = _pickle_verifier(verifier)
         except Exception as error:
             raise ValueError(
                 f"the verifier must pickle to reach the workers, got {describe(error)}"
@@ -207,12 +208,11 @@ class WorkerPool:
         if "ready" in message:
             worker.ready = True
         elif "unreadable" in message:
-            rows = [worker.answered() for _ in range(message["rows"])]
+            rows = worker.take_answered(message["rows"])
             backlog.isolate(rows, f"the target does not unpickle: {message['unreadable']}")
         else:
             verdicts = [decode_verdict(fields) for fields in message["verdicts"]]
-            for verdict in verdicts:
-                backlog.settle(worker.answered(), verdict)
+            backlog.settle(worker.take_answered(len(verdicts)), verdicts)
             if verdicts:
                 self._num_futile_losses = 0
                 row_s = float(message["seconds"]) / len(verdicts)
@@ -234,7 +234,8 @@ class WorkerPool:
                 )
         else:
             reason = reason or f"the worker {ending} while it scored this row"
-            backlog.settle(rows.pop(running), Verdict.undecided(status, reason=reason))
+            verdict = Verdict.undecided(status, reason=reason)
+            backlog.settle([rows.pop(running)], [verdict])
         backlog.put_back(rows)
 
     def _end(self, worker: WorkerProcess, *, grace_s: float = 0.0) -> str:
@@ -251,6 +252,28 @@ class WorkerPool:
             worker.hang_up()
         for worker in list(self._processes):
             self._end(worker, grace_s=grace_s)
+
+
+def _pickle_verifier(verifier: Verifier) -> bytes:
+    """Pickle by name what a worker can import, and by value what it cannot.
+
+    cloudpickle does so by itself for ``__main__``, but not for modules that were loaded in a way
+    that no import repeats, as pytest's "importlib" mode does with test files.
+    """
+    module = sys.modules.get(getattr(verifier, "__module__", ""))
+    if module is None or module.__name__ == "__main__" or _is_importable(module.__name__):
+        return bytes(cloudpickle.dumps(verifier))
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(verifier))
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_importable(name: str) -> bool:
+    top = name.partition(".")[0]
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return any(finder.find_spec(top, None) is not None for finder in finders)
 
 
 def _pack(batch: list[Row], backlog: Backlog) -> bytes | None:

@@ -138,10 +138,14 @@ class WorkerProcess:
         del self._inbox[: head + size]
         return body
 
-    def answered(self) -> Any:
-        """Take the first pending row off, since its answer has come."""
-        self._num_answered += 1
-        return self.pending.popleft()
+    def take_answered(self, num_rows: int) -> list[Any]:
+        """Take the first pending rows off, since their answers have come.
+
+        Raises:
+            IndexError: there are not as many.
+        """
+        self._num_answered += num_rows
+        return [self.pending.popleft() for _ in range(num_rows)]
 
     def observe(self) -> None:
         """Note whether the worker has started another row since the last look."""

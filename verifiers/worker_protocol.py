@@ -11,6 +11,7 @@ import json
 import struct
 from typing import Any
 
+from llmenvs.verifiers.judge import failure
 from llmenvs.verifiers.verdict import Status, Verdict
 
 REQUEST_HEADER = struct.Struct("<QQ")
@@ -22,31 +23,39 @@ MAX_REPLY_BYTES = 1 << 28
 COUNTER_BYTES = 8
 """Size of the shared number of rows that a worker has started."""
 
+_STATUS = {status.value: status for status in Status}
 
-def encode_verdict(verdict: Verdict) -> str:
-    """Return the fields of a verdict as a JSON list.
 
-    ASCII, so that lone surrogates in what was extracted from a completion survive the way. A number
-    may be of a kind that JSON does not know, such as `numpy.float32`.
+def encode_verdicts(verdicts: list[Verdict]) -> str:
+    """Return the verdicts as a JSON list, each as the list of its fields.
 
-    Raises:
-        TypeError, ValueError: a field is not of the type that `Verdict` declares.
+    ASCII, so that lone surrogates in what was extracted from a completion survive the way. A
+    verdict that holds what its types do not allow becomes one with status ERROR.
     """
-    parts = {str(name): float(value) for name, value in verdict.parts.items()}
+    try:
+        return json.dumps([_fields(verdict) for verdict in verdicts])
+    except (TypeError, ValueError) as error:
+        if len(verdicts) == 1:
+            return encode_verdicts([failure(f"the verifier returned a malformed verdict: {error}")])
+    return f"[{', '.join(encode_verdicts([verdict])[1:-1] for verdict in verdicts)}]"
+
+
+def _fields(verdict: Verdict) -> list[Any]:
+    # By float and bool, since a number may be of a kind that JSON does not know, as numpy's.
     score = None if verdict.score is None else float(verdict.score)
     success = None if verdict.success is None else bool(verdict.success)
-    status = verdict.status.value
-    return json.dumps([score, success, status, parts, verdict.reason, verdict.extracted])
+    parts = {str(name): float(value) for name, value in verdict.parts.items()}
+    return [score, success, verdict.status.value, parts, verdict.reason, verdict.extracted]
 
 
 def decode_verdict(fields: list[Any]) -> Verdict:
-    """Return the verdict of a list that `encode_verdict` wrote and JSON has read.
+    """Return the verdict of a list that `encode_verdicts` wrote and JSON has read.
 
     Raises:
-        TypeError, ValueError: the fields are not those of a verdict.
+        KeyError, TypeError, ValueError: the fields are not those of a verdict.
 
     >>> decode_verdict([1.0, True, "scored", {}, "equal", "42"]).extracted
     '42'
     """
     score, success, status, parts, reason, extracted = fields
-    return Verdict(score, success, Status(status), parts, reason, extracted)
+    return Verdict(score, success, _STATUS[status], parts, reason, extracted)
