@@ -182,7 +182,7 @@ def _score(job: _Job) -> None:
         def count(row: InputRow, verdict: Verdict) -> None:
             job.summary.add(verdict)
             _explain(row, verdict, job.explained)
-            if job.summary.num_rows % 64 == 0 or row.end >= job.reader.total:
+            if job.summary.num_rows % 64 == 0:
                 progress.update(task, completed=row.end, rows=f"{job.summary.num_rows:,} rows")
 
         if job.output is not None:
@@ -193,6 +193,7 @@ def _score(job: _Job) -> None:
                 if job.output is not None:
                     job.output.add(row, verdict)
                 count(row, verdict)
+        progress.update(task, completed=job.reader.total, rows=f"{job.summary.num_rows:,} rows")
         if job.output is not None:
             job.output.finish()
 

@@ -51,9 +51,9 @@ def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
 
 
 def test_a_value_that_the_verifier_refuses_is_said_in_its_words() -> None:
-    with pytest.raises(ValueError, match="unit must be .*, got 'bytes'"):
+    with pytest.raises(ValueError, match=r"unit must be .*, got 'bytes'"):
         load_verifier("length", {"unit": "bytes"})
-    with pytest.raises(ValueError, match="refuses {'max_length': 'three'}"):
+    with pytest.raises(ValueError, match=r"refuses .*max_length"):
         load_verifier("length", {"max_length": "three"})
 
 

@@ -3,13 +3,14 @@
 import gc
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmenvs.verifiers.length import LengthVerifier
-from llmenvs.verifiers.reward_function import as_reward_function, completion_text
+from llmenvs.verifiers.reward_function import RewardFunction, as_reward_function, completion_text
 from llmenvs.verifiers.verdict import Status, Verdict
 
 
@@ -46,7 +47,7 @@ def test_the_choice_is_required_and_checked() -> None:
 def test_a_missing_target_column_is_named() -> None:
     reward = as_reward_function(exact, undecided=None, target_column="solution")
 
-    with pytest.raises(ValueError, match="no column 'solution' .* got answer, prompts"):
+    with pytest.raises(ValueError, match=r"no column 'solution' .* got answer, prompts"):
         reward(**COLUMNS)
 
 
@@ -60,13 +61,13 @@ def test_a_column_of_another_length_is_refused() -> None:
 def test_trainers_can_log_it_by_name() -> None:
     reward = as_reward_function(LengthVerifier(), undecided=None)
 
-    assert reward.__name__ == "LengthVerifier_reward"  # type: ignore[attr-defined]  # a function
+    assert reward.__name__ == "LengthVerifier_reward"
     named = as_reward_function(exact, undecided=None, name="accuracy")
-    assert named.__name__ == "accuracy"  # type: ignore[attr-defined]  # a function
+    assert named.__name__ == "accuracy"
 
 
 def test_only_what_the_assistant_wrote_counts() -> None:
-    messages = [
+    messages: list[Mapping[str, Any]] = [
         {"role": "assistant", "content": None, "tool_calls": []},
         {"role": "tool", "content": "42"},
         {"role": "assistant", "content": [{"type": "text", "text": "The answer"}]},
@@ -89,10 +90,11 @@ def test_threads_may_call_it_at_once_and_its_workers_end_with_it() -> None:
 
     reward = as_reward_function(pids, undecided=None, workers=1)
     seen: set[float | None] = set()
-    calls = [
-        threading.Thread(target=lambda: seen.update(reward(completions=["a"], answer=["a"])))
-        for _ in range(4)
-    ]
+
+    def call_it(reward: RewardFunction) -> None:
+        seen.update(reward(completions=["a"], answer=["a"]))
+
+    calls = [threading.Thread(target=call_it, args=(reward,)) for _ in range(4)]
     for call in calls:
         call.start()
     for call in calls:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_blank_lines_are_no_rows_but_count_as_lines(tmp_path: Path) -> None:
     rows = read(tmp_path, b"\n" + GOOD + b"\n \t\r\n" + GOOD + b"\n\n")
 
     assert [row.place for row in rows] == ["line 2", "line 4"]
-    assert rows[-1].end == len(GOOD) * 2 + 6
+    assert rows[-1].end == len(GOOD) * 2 + 7
 
 
 def test_a_pair_of_surrogates_is_one_character(tmp_path: Path) -> None:
@@ -138,8 +139,7 @@ def test_a_record_is_good_exactly_if_it_is_json_with_its_fields(
 
 def test_parquet_rows_are_read_with_their_types(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
+    parquet = pytest.importorskip("pyarrow.parquet")
     table = pa.table({"completion": ["c", None], "answer": [["a"], ["b"]], "x": [1.5, math.nan]})
     parquet.write_table(table, tmp_path / "in.parquet")
 
@@ -160,7 +160,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_pyarrow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     with pytest.raises(ValueError, match="pip install pyarrow"):
         score_input.import_pyarrow("pyarrow")
