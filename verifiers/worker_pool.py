@@ -83,6 +83,7 @@ class WorkerPool:
         self._row_s: float | None = None  # running mean of the time that a row takes
         self._num_futile_losses = 0
         self._busy = threading.Lock()
+        self._owner_pid = os.getpid()
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -125,7 +126,12 @@ class WorkerPool:
             self._busy.release()
 
     def close(self) -> None:
-        """End the workers for good; those at work are ended at once."""
+        """End the workers for good; those at work are ended at once.
+
+        Does nothing in a process that was forked from the one that made the pool.
+        """
+        if os.getpid() != self._owner_pid:
+            return
         busy = any(worker.pending for worker in self._processes)
         self._end_all(grace_s=0.0 if busy else _GRACE_S)
         self._selector.close()

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import sys
 from collections import deque
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -236,7 +237,7 @@ def _progress(*, shown: bool) -> Progress:
 
 def _explain(row: InputRow, verdict: Verdict, numbers: Collection[int] | None) -> None:
     if numbers is not None and (not numbers or int(row.place.split()[1]) in numbers):
-        Console().print(explanation(row, verdict), markup=False, highlight=False, soft_wrap=True)
+        sys.stdout.write(f"{explanation(row, verdict)}\n")
 
 
 def explanation(row: InputRow, verdict: Verdict) -> str:

@@ -278,6 +278,23 @@ def test_a_pool_goes_on_after_an_early_end_and_ends_its_workers(obedient: Verifi
         ]
 
 
+def test_a_forked_copy_of_a_pool_leaves_its_workers_alone(obedient: Verifier) -> None:
+    with WorkerPool(obedient, workers=1, timeout_s=60) as pool:
+        assert len(list(pool.score([("a", None)]))) == 1
+        pid = os.fork()
+        if pid == 0:
+            try:
+                pool.close()
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+        (worker,) = pool._processes
+
+        assert not worker.lost
+        assert len(list(pool.score([("b", None)]))) == 1
+        assert pool._processes == [worker]
+
+
 def test_an_exception_of_the_rows_passes_through() -> None:
     def rows() -> Iterator[tuple[str, None]]:
         yield "x", None
