@@ -49,12 +49,12 @@ class Backlog:
         return self._take_back(most) if self._put_back else self._read(most)
 
     def _take_back(self, most: int) -> list[Row]:
-        if self._put_back[0].position in self._alone:
-            return [self._put_back.popleft()]
-        batch: list[Row] = []
-        while (
-            self._put_back and len(batch) < most and self._put_back[0].position not in self._alone
-        ):
+        batch = [self._put_back.popleft()]
+        if batch[0].position in self._alone:
+            return batch
+        while self._put_back and len(batch) < most:
+            if self._put_back[0].position in self._alone:
+                break
             batch.append(self._put_back.popleft())
         return batch
 

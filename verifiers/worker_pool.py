@@ -12,6 +12,7 @@ import contextlib
 import os
 import pickle
 import selectors
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -68,7 +69,7 @@ class WorkerPool:
                 f"need workers >= 1 and timeout_s > 0, got {workers=} and {timeout_s=}"
             )
         try:
-            pickled = cloudpickle.dumps(verifier)
+            pickled = _pickle_verifier(verifier)
         except Exception as error:
             raise ValueError(
                 f"the verifier must pickle to reach the workers, got {describe(error)}"
@@ -82,6 +83,7 @@ class WorkerPool:
         self._row_s: float | None = None  # running mean of the time that a row takes
         self._num_futile_losses = 0
         self._busy = threading.Lock()
+        self._owner_pid = os.getpid()
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -124,7 +126,12 @@ class WorkerPool:
             self._busy.release()
 
     def close(self) -> None:
-        """End the workers for good; those at work are ended at once."""
+        """End the workers for good; those at work are ended at once.
+
+        Does nothing in a process that was forked from the one that made the pool.
+        """
+        if os.getpid() != self._owner_pid:
+            return
         busy = any(worker.pending for worker in self._processes)
         self._end_all(grace_s=0.0 if busy else _GRACE_S)
         self._selector.close()
@@ -251,6 +258,28 @@ class WorkerPool:
             worker.hang_up()
         for worker in list(self._processes):
             self._end(worker, grace_s=grace_s)
+
+
+def _pickle_verifier(verifier: Verifier) -> bytes:
+    """Pickle by name what a worker can import, and by value what it cannot.
+
+    cloudpickle does so by itself for ``__main__``, but not for modules that were loaded in a way
+    that no import repeats, as pytest's "importlib" mode does with test files.
+    """
+    module = sys.modules.get(getattr(verifier, "__module__", ""))
+    if module is None or module.__name__ == "__main__" or _is_importable(module.__name__):
+        return bytes(cloudpickle.dumps(verifier))
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(verifier))
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_importable(name: str) -> bool:
+    top = name.partition(".")[0]
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return any(finder.find_spec(top, None) is not None for finder in finders)
 
 
 def _pack(batch: list[Row], backlog: Backlog) -> bytes | None:

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import sys
 from collections import deque
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -162,7 +163,7 @@ def _score(job: _Job) -> None:
         def count(row: InputRow, verdict: Verdict) -> None:
             job.summary.add(verdict)
             _explain(row, verdict, job.explained)
-            if job.summary.num_rows % 64 == 0 or row.end >= job.reader.total:
+            if job.summary.num_rows % 64 == 0:
                 progress.update(task, completed=row.end, rows=f"{job.summary.num_rows:,} rows")
 
         if job.output is not None:
@@ -173,6 +174,7 @@ def _score(job: _Job) -> None:
                 if job.output is not None:
                     job.output.add(row, verdict)
                 count(row, verdict)
+        progress.update(task, completed=job.reader.total, rows=f"{job.summary.num_rows:,} rows")
         if job.output is not None:
             job.output.finish()
 
@@ -215,7 +217,7 @@ def _progress(*, shown: bool) -> Progress:
 
 def _explain(row: InputRow, verdict: Verdict, numbers: Collection[int] | None) -> None:
     if numbers is not None and (not numbers or int(row.place.split()[1]) in numbers):
-        Console().print(explanation(row, verdict), markup=False, highlight=False, soft_wrap=True)
+        sys.stdout.write(f"{explanation(row, verdict)}\n")
 
 
 def explanation(row: InputRow, verdict: Verdict) -> str:

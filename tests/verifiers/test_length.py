@@ -1,60 +1,69 @@
-"""A length is within its band or loses score in a straight line outside."""
-
-from typing import Any
+"""The length verifier scores 1 within its band, less on its slopes, and says what it counted."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmenvs.verifiers.length import LengthVerifier
+from llmenvs.verifiers.verdict import Status, Verifier
+
+
+def test_it_is_a_verifier() -> None:
+    assert isinstance(LengthVerifier(), Verifier)
 
 
 @pytest.mark.parametrize(
-    ("text", "score", "success"),
-    [("", 0.0, False), ("a", 0.5, False), ("ab", 1.0, True), ("abcd", 1.0, True),
-     ("abcde", 0.5, False), ("abcdef", 0.0, False), ("abcdefg", 0.0, False)],
-)  # fmt: skip
-def test_the_slopes_by_hand(text: str, score: float, success: bool) -> None:
-    verdict = LengthVerifier(min_length=2, max_length=4, margin=2)(text)
+    ("length", "score"),
+    [(0, 0.0), (5, 0.0), (7, 0.4), (10, 1.0), (20, 1.0), (21, 0.8), (25, 0.0), (1000, 0.0)],
+)
+def test_the_score_falls_linearly_on_both_sides(length: int, score: float) -> None:
+    verdict = LengthVerifier(min_length=10, max_length=20, margin=5)("x" * length, None)
 
-    assert (verdict.score, verdict.success) == (score, success)
-    assert verdict.parts == {"length": len(text)}
+    assert verdict.score == pytest.approx(score)
+    assert verdict.success is (score == 1.0)
+    assert verdict.status is Status.SCORED
+    assert verdict.parts == {"length": length}
 
 
-@given(st.text(), st.integers(0, 20), st.integers(0, 20), st.integers(0, 9))
-def test_the_score_is_one_exactly_within_the_band(
-    text: str, low: int, width: int, margin: int
-) -> None:
+def test_without_a_margin_the_score_is_all_or_nothing() -> None:
+    verifier = LengthVerifier(min_length=1, max_length=2)
+
+    assert [verifier(text).score for text in ("", "1", "12", "123")] == [0.0, 1.0, 1.0, 0.0]
+
+
+def test_words_are_runs_between_whitespace_and_tokens_are_the_tokenizers() -> None:
+    text = " two\u2003words "
+
+    assert LengthVerifier(unit="words")(text).parts["length"] == 2
+    assert LengthVerifier(unit="tokens", tokenizer=str.encode)("é").parts["length"] == 2
+    assert LengthVerifier()("é").parts["length"] == 1
+
+
+@given(st.text(), st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
+def test_every_text_has_a_score_in_range(text: str, low: int, width: int, margin: int) -> None:
     verdict = LengthVerifier(min_length=low, max_length=low + width, margin=margin)(text)
 
-    assert verdict.success == (low <= len(text) <= low + width)
-    assert (verdict.score == 1.0) == verdict.success
     assert verdict.score is not None
     assert 0.0 <= verdict.score <= 1.0
-
-
-def test_words_and_tokens_are_counted_on_request() -> None:
-    assert LengthVerifier(max_length=2, unit="words")("one  two\n").success
-    assert LengthVerifier(max_length=2, unit="tokens", tokenizer=list)("abc").success is False
-    assert LengthVerifier(min_length=3)("x" * 10_000).success
+    assert verdict.success == (verdict.score == 1.0)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("arguments", "message"),
     [
-        ({"min_length": 3, "max_length": 2}, "0 <= min_length <= max_length"),
-        ({"min_length": -1}, "0 <= min_length"),
-        ({"margin": -1}, "margin >= 0"),
-        ({"unit": "lines"}, "unit must be 'characters', 'words' or 'tokens', got 'lines'"),
-        ({"unit": "tokens"}, "unit 'tokens' and a tokenizer go together"),
-        ({"tokenizer": list}, "unit 'tokens' and a tokenizer go together"),
+        ({"min_length": -1}, "0 <= min_length <= max_length"),
+        ({"min_length": 3, "max_length": 2}, "min_length=3, max_length=2"),
+        ({"margin": -1}, "margin=-1"),
+        ({"unit": "bytes"}, "got 'bytes'"),
+        ({"unit": "tokens"}, "a tokenizer go together"),
+        ({"tokenizer": str.encode}, "a tokenizer go together"),
     ],
 )
-def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
+def test_a_bad_argument_is_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        LengthVerifier(**options)
+        LengthVerifier(**arguments)  # type: ignore[arg-type]  # the point of the test
 
 
 def test_a_target_is_refused() -> None:
-    with pytest.raises(ValueError, match="target must be None, got 'x'"):
-        LengthVerifier()("text", "x")
+    with pytest.raises(ValueError, match="target must be None, got 'four'"):
+        LengthVerifier()("four", "four")

@@ -1,6 +1,7 @@
-"""`llmenvs score` loses no row, scores none twice, and names each bad one."""
+"""`llmenvs score` writes each row once, in order, whatever befalls it, and sums them up."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,251 +13,398 @@ from typing import Any
 import pytest
 
 from llmenvs.cli import main
+from llmenvs.commands.score_output import JSONLOutput, LineFile
 
-GOOD = [{"completion": "x" * (n % 9), "id": n, "note": "é\u2028"} for n in range(40)]
+ROOT = Path(__file__).parents[3]
+LENGTH = ["--verifier", "length", "--option", "max_length=5", "--option", "margin=5"]
+
+SLOW_VERIFIER = """
+import os, time
+from llmenvs.verifiers.verdict import Verdict
+
+class Slow:
+    \"\"\"Take a millisecond, and write down in a file which rows were scored.\"\"\"
+
+    def __init__(self, log):
+        self.log = log
+
+    def __call__(self, completion, target):
+        with open(self.log, "a") as file:
+            file.write(completion + "\\n")
+        time.sleep(0.001)
+        return Verdict.scored(len(completion) / 10, success=completion.endswith("7"))
+"""
 
 
-def lines(*rows: Any) -> bytes:
-    return b"".join(
-        (row if isinstance(row, bytes) else json.dumps(row, ensure_ascii=False).encode()) + b"\n"
-        for row in rows
-    )
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
 
 
-def score(folder: Path, *words: str) -> int:
-    return main(
-        ["score", "--verifier", "length", "--option", "max_length=4", "--workers", "1",
-         "--input", str(folder / "in.jsonl"), "--output", str(folder / "out.jsonl"), *words]
-    )  # fmt: skip
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def written(folder: Path) -> list[dict[str, Any]]:
-    text = (folder / "out.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.split("\n")[:-1]]
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    rows = [{"id": i, "completion": "é" * (i % 11), "deep": {"x": [1.5, None]}} for i in range(300)]
+    return write_rows(tmp_path / "in.jsonl", rows)
 
 
-def test_rows_keep_their_order_their_fields_and_get_a_verdict(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def score(*words: object) -> int:
+    return main(["score", *map(str, words)])
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_each_record_is_kept_and_gets_its_verdict(
+    source: Path, tmp_path: Path, workers: str
 ) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD))
-    status = score(tmp_path, "--out", str(tmp_path / "results"))
-    rows = written(tmp_path)
-    summary = json.loads((tmp_path / "results" / "summary.json").read_text())
+    target = tmp_path / "new" / "scored.jsonl"
 
-    assert status == 0
-    assert [{k: v for k, v in row.items() if k != "verdict"} for row in rows] == GOOD
-    assert [row["verdict"]["score"] for row in rows] == [float(n % 9 <= 4) for n in range(40)]
-    assert summary["episodes"] == 40
-    assert summary["valid_share"] == 1.0
-    assert summary["success_mean"] == pytest.approx(sum(n % 9 <= 4 for n in range(40)) / 40)
-    assert summary["status_counts"]["scored"] == 40
-    assert "95 % Wilson" in capsys.readouterr().out
+    assert score(*LENGTH, "--input", source, "--output", target, "--workers", workers) == 0
+
+    for given, scored in zip(read_rows(source), read_rows(target), strict=True):
+        verdict = scored.pop("verdict")
+        assert scored == given
+        assert verdict["parts"] == {"length": len(given["completion"])}
+        assert verdict["success"] == (len(given["completion"]) <= 5)
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b"not json", "line 2: not JSON: Expecting value (column 1)"),
-        (b'{"completion": 5}', "line 2, field 'completion': must be a str, got int"),
-        (b'{"other": "x"}', "line 2, field 'completion': missing; the record has 'other'"),
-        (b"[1]", "line 2: must be a JSON object, got list"),
-        (b'{"completion": "\\ud800"}', "line 2, field 'completion': holds half a surrogate pair"),
-        (b'{"completion": "x", "n": NaN}', "line 2, field 'n': nan is no JSON number"),
-        (b'\xef\xbb\xbf{"completion": "x"}', "line 2: begins with a byte order mark"),
-        (b'{"completion": "\xff"}', "line 2: not UTF-8: byte 0xff at column 17"),
-        (b'{"completion": "x", "verdict": 1}', "line 2, field 'verdict': is there already"),
-        (b"[" * 100_000, "line 2: nested too deeply"),
-        (b'{"completion": "x", "n": ' + b"9" * 5000 + b"}", "line 2: an integer has too many digi"),
-    ],
-    ids=lambda value: repr(value[:24]),
-)
-def test_a_bad_row_is_a_row_with_an_error_and_not_the_end(
-    tmp_path: Path, line: bytes, reason: str
+def test_what_is_in_a_record_is_not_changed_by_a_byte(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    record = '{ "completion":"caf\\u00e9" ,"n":1.0000000000000000001,"m":1E2, "n":2 }'
+    source.write_text(record + "\n{}\n")
+
+    score(*LENGTH, "--input", source, "--output", target, "--workers", "0")
+
+    first, second = target.read_text().splitlines()
+    assert first.startswith(record[:-1].rstrip() + ', "verdict": {"score": 1.0')
+    assert second.startswith('{"verdict": {"score": null')
+
+
+def test_a_bad_row_is_a_row_and_not_the_end(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(b'{"completion": "a"}\nbroken\n{"completion": 1}\n{"completion": "b"}')
+
+    assert score(*LENGTH, "--input", source, "--output", target) == 0
+
+    rows = read_rows(target)
+    assert [row["verdict"]["status"] for row in rows] == ["scored", "error", "error", "scored"]
+    assert rows[1]["verdict"]["reason"].startswith("line 2: not JSON")
+    assert rows[2]["verdict"]["reason"].startswith("line 3, field 'completion': must be a str")
+    assert rows[2]["completion"] == 1
+
+
+def test_the_status_says_if_no_row_could_be_scored(source: Path, tmp_path: Path) -> None:
+    words = [*LENGTH, "--input", source, "--workers", "0"]
+
+    assert score(*words, "--completion-field", "complete") == 1
+    empty = write_rows(tmp_path / "empty.jsonl", [])
+    assert score(*LENGTH, "--input", empty, "--workers", "0") == 0
+
+
+def test_the_summary_is_printed_and_left_as_json(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines(GOOD[1], line, GOOD[2]))
-    score(tmp_path)
-    rows = written(tmp_path)
+    assert score(*LENGTH, "--input", source, "--out", tmp_path / "o", "--workers", "0") == 0
 
-    assert [row["verdict"]["status"] for row in rows] == ["scored", "error", "scored"]
-    assert reason in rows[1]["verdict"]["reason"]
-    assert rows[1]["verdict"]["score"] is None
-
-
-def test_half_a_line_at_the_end_is_a_bad_row_that_says_so(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines(GOOD[1]) + b'{"completion": "x')
-    score(tmp_path)
-
-    assert "the file ends in the middle of this line" in written(tmp_path)[1]["verdict"]["reason"]
-
-
-def test_a_bom_may_begin_the_file_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_bytes(b"\xef\xbb\xbf" + lines(GOOD[1]) + b"\r\n\n")
-    score(tmp_path)
-
-    assert [row["id"] for row in written(tmp_path)] == [1]
+    content = json.loads((tmp_path / "o" / "summary.json").read_text())
+    lengths = [len(row["completion"]) for row in read_rows(source)]
+    scores = [min(1.0, 1 - (length - 5) / 5) for length in lengths]
+    assert content["episodes"] == 300
+    assert content["valid_share"] == 1.0
+    assert content["reward_mean"] == pytest.approx(sum(scores) / 300)
+    assert content["success_mean"] == pytest.approx(sum(length <= 5 for length in lengths) / 300)
+    assert content["part_means"]["length"] == pytest.approx(sum(lengths) / 300)
+    assert content["options"] == {"max_length": 5, "margin": 5}
+    output = capsys.readouterr().out
+    assert "300" in output
+    assert "95 % Wilson" in output
 
 
-def test_a_run_goes_on_after_half_a_line_and_scores_no_row_twice(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD))
-    score(tmp_path)
-    whole = (tmp_path / "out.jsonl").read_bytes()
-    for cut in (0, 1, len(whole) // 2, len(whole) - 1, len(whole)):
-        (tmp_path / "out.jsonl").write_bytes(whole[:cut])
-        assert score(tmp_path) == 0
-        assert (tmp_path / "out.jsonl").read_bytes() == whole
+def test_explain_says_why_for_the_lines_asked_for(
+    source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score(*LENGTH, "--input", source, "--workers", "0", "--explain", "8", "9")
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("line ")]
+    assert lines == [
+        "line 8: score 0.6, scored: 7 characters, outside 0 to 5",
+        "line 9: score 0.4, scored: 8 characters, outside 0 to 5",
+    ]
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
-def test_a_killed_run_is_taken_up_and_ends_as_if_it_had_not_been_killed(
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_finished_run_is_not_run_again(source: Path, tmp_path: Path, suffix: str) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    (tmp_path / "slow.py").write_text(SLOW_VERIFIER)
+    target, log = tmp_path / f"scored{suffix}", tmp_path / "log"
+    command = slow_command(tmp_path, source, target)
+
+    first = subprocess.run(command, capture_output=True, text=True, check=True, env=env(tmp_path))
+    content = target.read_bytes()
+    second = subprocess.run(command, capture_output=True, text=True, check=True, env=env(tmp_path))
+
+    assert second.stdout == first.stdout
+    assert target.read_bytes() == content
+    assert len(log.read_text().splitlines()) == 300
+
+
+def slow_command(tmp_path: Path, source: Path, target: Path) -> list[str]:
+    words = ["--verifier", "slow:Slow", "--option", f"log={tmp_path / 'log'}"]
+    words += ["--input", str(source), "--output", str(target), "--workers", "2"]
+    return [sys.executable, "-m", "llmenvs.cli", "score", *words]
+
+
+def env(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_run_killed_again_and_again_writes_what_one_run_writes(
     tmp_path: Path, suffix: str
 ) -> None:
-    if suffix == "parquet":
-        pytest.importorskip("pyarrow")
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD * 500))
-    output = tmp_path / f"out.{suffix}"
-    partial = output if suffix == "jsonl" else tmp_path / "out.parquet.partial.jsonl"
-    (tmp_path / "slow.py").write_text(
-        "import time\n"
-        "from llmenvs.verifiers.length import LengthVerifier\n"
-        "class Slow(LengthVerifier):\n"
-        "    def __call__(self, completion, target=None):\n"
-        "        time.sleep(0.0002)\n"
-        "        return super().__call__(completion, target)\n"
+    parquet = pytest.importorskip("pyarrow.parquet") if suffix == ".parquet" else None
+    num_rows = 4000
+    rows = [{"completion": f"row {i}", "answer": i} for i in range(num_rows)]
+    source = write_rows(tmp_path / "in.jsonl", rows)
+    (tmp_path / "slow.py").write_text(SLOW_VERIFIER)
+    target = tmp_path / f"scored{suffix}"
+    command = slow_command(tmp_path, source, target)
+
+    num_kills = 0
+    while True:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env(tmp_path)) as process:
+            try:
+                process.wait(timeout=0.5 + 0.2 * num_kills)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                num_kills += 1
+                continue
+        break
+
+    assert process.returncode == 0
+    assert num_kills >= 2
+    scored = read_rows(target) if parquet is None else parquet.read_table(target).to_pylist()
+    assert [row["completion"] for row in scored] == [row["completion"] for row in rows]
+    assert all(
+        row["verdict"]["score"] == len(row["completion"]) / 10
+        and row["verdict"]["success"] == row["completion"].endswith("7")
+        for row in scored
     )
-    command = [
-        sys.executable, "-m", "llmenvs.cli", "score", "--verifier", "slow:Slow",
-        "--option", "max_length=4", "--workers", "2",
-        "--input", str(tmp_path / "in.jsonl"), "--output", str(output),
-    ]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as killed:
-        end = time.monotonic() + 60
-        while not (partial.exists() and partial.stat().st_size > 1000):
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        killed.send_signal(signal.SIGKILL)
-    done_before = partial.read_bytes().count(b"\n")
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-
-    assert 0 < done_before < len(GOOD) * 500
-    if suffix == "jsonl":
-        rows = written(tmp_path)
-    else:
-        from pyarrow import parquet
-
-        rows = parquet.read_table(output).to_pylist()
-    assert [row["id"] for row in rows] == [row["id"] for row in GOOD * 500]
-    assert all(row["verdict"]["score"] == float(row["id"] % 9 <= 4) for row in rows)
+    # Only what was under way at a kill is scored again: far fewer rows than from the start.
+    assert len((tmp_path / "log").read_text().splitlines()) < num_rows + num_kills * 1000
 
 
-@pytest.mark.parametrize(
-    ("words", "difference"),
-    [
-        (["--option", "margin=1"], "its options is {'max_length': 4}, not"),
-        (["--completion-field", "note"], "its fields is"),
-    ],
-)
-def test_an_output_of_another_run_is_refused_and_may_be_overwritten(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], difference: str
+def test_half_a_line_at_the_end_of_the_output_is_cut_off(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "scored.jsonl"
+    words = [*LENGTH, "--input", source, "--output", target, "--workers", "0"]
+    score(*words)
+    content = target.read_bytes()
+
+    for cut in (1, 2, 50, len(content) // 2, len(content) - 1, len(content)):
+        target.write_bytes(content[:-cut])
+        assert score(*words) == 0
+        assert target.read_bytes() == content
+
+
+def test_an_output_of_another_run_is_refused_and_named(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD))
-    score(tmp_path)
-    before = (tmp_path / "out.jsonl").read_bytes()
+    target = tmp_path / "scored.jsonl"
+    words = ["--input", source, "--output", target, "--workers", "0"]
+    score(*LENGTH, *words)
+    content = target.read_bytes()
+    other = [
+        (["--verifier", "length", "--option", "max_length=6"], "its options is"),
+        ([*LENGTH, "--target-field", "id"], "its fields is"),
+        (["--verifier", "llmenvs.verifiers.length:LengthVerifier"], "its verifier is 'length'"),
+    ]
 
-    assert score(tmp_path, *words) == 2
-    assert difference in capsys.readouterr().err
-    assert (tmp_path / "out.jsonl").read_bytes() == before
-    assert score(tmp_path, *words, "--overwrite") == 0
+    for arguments, message in other:
+        assert score(*arguments, *words) == 2
+        assert message in capsys.readouterr().err
+    source.write_bytes(source.read_bytes() + b'{"completion": "more"}\n')
+    assert score(*LENGTH, *words) == 2
+    assert "its input_sha256 is" in capsys.readouterr().err
+    assert target.read_bytes() == content
+
+    assert score(*LENGTH, *words, "--overwrite") == 0
+    assert len(read_rows(target)) == 301
 
 
-def test_an_output_of_another_input_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_output_that_is_not_ours_is_refused(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD))
-    score(tmp_path)
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD[1:]))
+    target = tmp_path / "scored.jsonl"
+    target.write_text("precious")
 
-    assert score(tmp_path) == 2
-    assert "belongs to another run: its input_sha256 is" in capsys.readouterr().err
+    assert score(*LENGTH, "--input", source, "--output", target) == 2
+
+    assert "--overwrite" in capsys.readouterr().err
+    assert target.read_text() == "precious"
 
 
-def test_a_file_that_is_nobodys_output_is_left_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_output_with_a_strange_line_is_refused(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD))
-    (tmp_path / "out.jsonl").write_text("precious\n")
+    target = tmp_path / "scored.jsonl"
+    words = [*LENGTH, "--input", source, "--output", target, "--workers", "0"]
+    score(*words)
+    target.write_text('{"verdict": {"score": 3}}\n')
 
-    assert score(tmp_path) == 2
-    assert "pass --overwrite to start again" in capsys.readouterr().err
-    assert (tmp_path / "out.jsonl").read_text() == "precious\n"
+    assert score(*words) == 2
+    assert "no scored row" in capsys.readouterr().err
+
+
+def test_an_output_that_another_run_writes_is_refused(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "scored.jsonl"
+    words = [*LENGTH, "--input", source, "--output", target, "--workers", "0"]
+    score(*words)
+    code = "import sys; from pathlib import Path\n"
+    code += "from llmenvs.commands.score_output import LineFile\n"
+    code += "lines = LineFile(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(target)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env(tmp_path)
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+
+        assert score(*words) == 2
+        assert score(*words, "--overwrite") == 2
+        assert capsys.readouterr().err.count("is being written by another run") == 2
+        assert other.stdin is not None
+        other.stdin.close()
+    assert score(*words) == 0
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--verifier", "lenght"], "no verifier 'lenght' (did you mean 'length'?)"),
-        (["--option", "max_lenght=1"], "no option 'max_lenght' (did you mean 'max_length'?)"),
-        (["--option", "max_length"], "--option must be NAME=VALUE"),
-        (["--input", "nowhere.jsonl"], "nowhere.jsonl"),
-        (["--input", "in.csv"], "input must end in .jsonl or .parquet"),
-        (["--output", "out.csv"], "output must end in .jsonl or .parquet"),
-        (["--workers", "-1"], "need --workers >= 0"),
+        (["--verifier", "lenght"], "did you mean 'length'"),
+        (["--verifier", "length", "--option", "max_len=1"], "did you mean 'max_length'"),
+        (["--verifier", "length", "--option", "margin"], "NAME=VALUE"),
+        (["--verifier", "length", "--option", "margin=-1"], "margin=-1"),
+        (["--verifier", "length", "--workers", "-1"], "--workers >= 0"),
+        (["--verifier", "length", "--output", "o.csv"], "must end in .jsonl or .parquet"),
     ],
 )
-def test_a_bad_word_is_named(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    words: list[str],
-    message: str,
+def test_a_wrong_word_is_answered_in_one_line(
+    source: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "in.jsonl").write_bytes(lines(*GOOD))
-    (tmp_path / "in.csv").write_bytes(b"")
+    assert score(*words, "--input", source) == 2
 
-    assert score(tmp_path, *words) == 2
-    assert message in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
 
 
-def test_math_from_the_shell_explains_itself(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_missing_files_and_the_input_as_output_are_refused(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [{"completion": "so \\boxed{5}", "gold": {"answer": "5"}}]
-    (tmp_path / "in.jsonl").write_bytes(lines(*rows))
-    status = main(
-        ["score", "--verifier", "math", "--input", str(tmp_path / "in.jsonl"),
-         "--target-field", "gold.answer", "--workers", "0", "--explain"]
-    )  # fmt: skip
-    shown = capsys.readouterr().out
-
-    assert status == 0
-    assert "line 1: score 1, scored: equal to the target" in shown
-    assert "extracted '5'" in shown
+    assert score(*LENGTH, "--input", tmp_path / "none.jsonl") == 2
+    assert "No such file" in capsys.readouterr().err
+    assert score(*LENGTH, "--input", source, "--output", source, "--overwrite") == 2
+    assert "--output is the input" in capsys.readouterr().err
+    assert len(read_rows(source)) == 300
 
 
-def test_parquet_goes_in_and_out(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
+def test_an_interrupted_run_says_how_to_go_on_and_leaves_no_worker(
+    tmp_path: Path, source: Path
+) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_VERIFIER.replace("0.001", "1.0"))
+    command = slow_command(tmp_path, source, tmp_path / "scored.jsonl")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env(tmp_path)
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "log").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=10)[1]
+
+    assert process.returncode == 130
+    assert errors.startswith("llmenvs score: stopped after")
+    assert "run the same command again to go on" in errors
+    assert "Traceback" not in errors
+    assert children
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
+def test_jsonl_becomes_parquet_with_the_types_of_its_values(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    parquet.write_table(pyarrow.Table.from_pylist(GOOD), tmp_path / "in.parquet")
-    words = ["--input", str(tmp_path / "in.parquet"), "--output", str(tmp_path / "out.parquet")]
-    for _ in range(2):  # a complete output is read again and left as it is
-        assert score(tmp_path, *words) == 0
-    table = parquet.read_table(tmp_path / "out.parquet")
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.parquet"
+    first: dict[str, Any] = {"completion": "a", "n": 1, "mixed": 1, "o": {}}
+    rows = [first] * 5000
+    rows += [{"completion": "b", "n": 0.5, "mixed": "x", "late": ["z"]}, {"completion": 3}]
+    write_rows(source, rows)
 
-    assert table.column("id").to_pylist() == [row["id"] for row in GOOD]
-    scores = [verdict["score"] for verdict in table.column("verdict").to_pylist()]
-    assert scores == [float(n % 9 <= 4) for n in range(40)]
+    assert score(*LENGTH, "--input", source, "--output", target, "--workers", "0") == 0
+
+    scored = parquet.read_table(target).to_pylist()
+    assert len(scored) == len(rows)
+    assert scored[0]["n"] == 1.0
+    assert scored[0]["mixed"] == "1"
+    assert scored[0]["o"] == "{}"
+    assert scored[5000]["late"] == ["z"]
+    assert scored[5000]["verdict"]["parts"] == [("length", 1.0)]
+    assert scored[5001]["completion"] == "3"
+    assert scored[5001]["verdict"]["status"] == "error"
+    assert not list(tmp_path.glob("*.partial.jsonl"))
 
 
-def test_nothing_that_could_be_scored_is_an_exit_status(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_bytes(lines({"other": 1}))
+def test_parquet_keeps_its_types_and_becomes_jsonl_that_is_json(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pa.table(
+        {
+            "completion": ["a", "b" * 9],
+            "when": pa.array([0, 1], pa.timestamp("us")),
+            "x": pa.array([1.5, math.nan], pa.float32()),
+        }
+    ).replace_schema_metadata({"huggingface": "{}", "mine": "kept"})
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    parquet.write_table(table, source)
 
-    assert score(tmp_path) == 1
+    assert score(*LENGTH, "--input", source, "--output", target, "--workers", "0") == 0
+    lines = tmp_path / "out.jsonl"
+    assert score(*LENGTH, "--input", source, "--output", lines, "--workers", "0") == 0
+
+    scored = parquet.read_table(target)
+    assert scored.schema.field("when").type == pa.timestamp("us")
+    assert scored.schema.field("x").type == pa.float32()
+    assert scored.schema.metadata == {b"mine": b"kept"}
+    assert [row["verdict"]["success"] for row in scored.to_pylist()] == [True, False]
+    second = read_rows(lines)[1]
+    assert second["x"] is None
+    assert second["when"] == "1970-01-01 00:00:00.000001"
+    assert score(*LENGTH, "--input", target, "--workers", "0") == 2  # it has a verdict already
 
 
-def test_verifiers_are_listed_with_their_options(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verifiers"]) == 0
-    shown = capsys.readouterr().out
+def test_lines_are_with_the_system_before_long(tmp_path: Path) -> None:
+    lines = LineFile(tmp_path / "lines")
+    lines.append("first")
+    time.sleep(0.25)
+    lines.append("second")
 
-    assert "require_evaluated: bool = False" in shown
-    assert "max_length" in shown
+    assert (tmp_path / "lines").read_text() == "first\nsecond\n"
+    lines.close()
+
+
+def test_a_part_that_is_no_number_is_null_and_comes_back(tmp_path: Path) -> None:
+    from llmenvs.commands.score_input import InputRow
+    from llmenvs.verifiers.verdict import Verdict
+
+    output = JSONLOutput(tmp_path / "out.jsonl", "verdict")
+    output.add(InputRow("line 1", 1), Verdict.scored(1.0, success=True, parts={"a": math.nan}))
+    output.finish()
+
+    assert read_rows(tmp_path / "out.jsonl")[0]["verdict"]["parts"] == {"a": None}
+    (verdict,) = output.restore()
+    assert math.isnan(verdict.parts["a"])
+    output.close()
