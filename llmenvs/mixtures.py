@@ -9,6 +9,7 @@ import numpy as np
 
 from llmenvs.env import Opening, TextEnv, Turn
 from llmenvs.policy import FunctionPolicy, Policy, Prompt, ToolSchema
+from llmenvs.renderers import Renderer
 from llmenvs.tasks import Task, hash_of
 
 
@@ -17,6 +18,7 @@ def mixture(
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     tokenizer: Any = None,
+    renderer: Renderer | None = None,
 ) -> "MixtureEnv":
     """Return an environment that draws one of several for each episode.
 
@@ -24,6 +26,7 @@ def mixture(
         weights: by environment id, above 0; they need not sum to 1.
         options: by environment id, what its constructor takes.
         tokenizer: of all of them, see `TextEnv`.
+        renderer: of all of them, see `TextEnv`.
 
     Raises:
         ValueError: no weights, one that is not above 0, or options for another environment.
@@ -38,7 +41,7 @@ def mixture(
     if unknown:
         raise ValueError(f"options are for environments of the mixture, got {sorted(unknown)}")
     envs = {env_id: gym.make(env_id, **chosen.get(env_id, {})).unwrapped for env_id in weights}
-    return MixtureEnv(envs, weights, tokenizer=tokenizer)
+    return MixtureEnv(envs, weights, tokenizer=tokenizer, renderer=renderer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,21 @@ class MixtureEnv(TextEnv[MixedState]):
         envs: by id.
         weights: by id, above 0.
         tokenizer: see `TextEnv`.
+        renderer: see `TextEnv`.
     """
 
     def __init__(
-        self, envs: Mapping[str, Any], weights: Mapping[str, float], *, tokenizer: Any = None
+        self,
+        envs: Mapping[str, Any],
+        weights: Mapping[str, float],
+        *,
+        tokenizer: Any = None,
+        renderer: Renderer | None = None,
     ) -> None:
         for env_id, env in envs.items():
             if not isinstance(env, TextEnv):
                 raise ValueError(f"{env_id} must be a TextEnv, got {type(env).__name__}")
-        super().__init__(tasks=MixedTasks.of(envs, weights), tokenizer=tokenizer)
+        super().__init__(tasks=MixedTasks.of(envs, weights), tokenizer=tokenizer, renderer=renderer)
         self.envs: dict[str, TextEnv[Any]] = dict(envs)
 
     @property

@@ -15,14 +15,22 @@ _BOM = "\ufeff"
 
 
 def load_tasks(
-    path: Path, *, schema: Mapping[str, Any] | None = None, split: str | None = None
+    path: Path,
+    *,
+    schema: Mapping[str, Any] | None = None,
+    split: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> TaskSet:
     """Read the tasks of a ``.jsonl`` or ``.parquet`` file.
+
+    GSM8K's files are tasks of ``MathAnswer-v0`` as they are, since the verifier reads ``#### 42``
+    in a target; MATH's are with ``columns={"problem": "question", "solution": "answer"}``.
 
     Args:
         path: one JSON object a line in UTF-8, empty lines apart; or a Parquet table.
         schema: the JSON schema that every row must meet, such as `math_tasks.TASK_SCHEMA`.
         split: keep the rows whose field ``split`` is this; every row must then have one.
+        columns: fields of the file to be called otherwise, by the name that they have there.
 
     Raises:
         ValueError: a fault in the file, or a split that no row has; the message names the splits.
@@ -35,7 +43,7 @@ def load_tasks(
     places, rows = [], []
     for place, row in readers[path.suffix](path):
         places.append(place)
-        rows.append(row)
+        rows.append({(columns or {}).get(name, name): value for name, value in row.items()})
     if not rows:
         raise ValueError(f"{path}: there is no task in it")
     tasks = TaskSet(rows, schema=schema, places=places)

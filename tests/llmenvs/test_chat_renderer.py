@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium as gym
 import pytest
 
-from llmenvs import Completion, FunctionPolicy, Message, check_text_env, rollout
+from llmenvs import Completion, FunctionPolicy, Message, check_text_env, mixture, rollout
 from llmenvs.chat_renderer import ChatRenderer
 from llmenvs.envs import GridWorldEnv
 from llmenvs.trajectory import episodes_of
@@ -73,6 +73,13 @@ def expected_text(template: str, env: GridWorldEnv) -> str:
 @pytest.mark.parametrize("template", [CHATML, DEFAULT_SYSTEM, WITH_TOOLS])
 def test_the_contract_holds_with_a_template(template: str) -> None:
     check_text_env(gym.make("llmenvs/GridWorld-v0", renderer=renderer(template)))
+
+
+def test_the_contract_holds_for_the_other_environments() -> None:
+    check_text_env(gym.make("llmenvs/MathAnswer-v0", renderer=renderer(CHATML)))
+    check_text_env(
+        mixture({"llmenvs/MathAnswer-v0": 1, "llmenvs/GridWorld-v0": 1}, renderer=renderer(CHATML))
+    )
 
 
 @pytest.mark.parametrize("template", [CHATML, DEFAULT_SYSTEM])

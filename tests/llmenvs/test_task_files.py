@@ -81,3 +81,40 @@ def test_parquet_holds_the_same_tasks(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(GOOD), path)
     same = load_tasks(write(tmp_path, lines(*GOOD)), schema=TASK_SCHEMA)
     assert load_tasks(path, schema=TASK_SCHEMA).content_hash == same.content_hash
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "right"),
+    [
+        (
+            {
+                "question": "Natalia sold 48 clips in April and half as many in May. How many?",
+                "answer": "In May she sold 48/2 = <<48/2=24>>24 clips.\n"
+                "In all she sold 48+24 = <<48+24=72>>72 clips.\n#### 72",
+            },
+            None,
+            "72",
+        ),
+        (
+            {
+                "problem": "What is $\\frac{1}{2} + \\frac{1}{4}$?",
+                "solution": "It is $\\frac{2}{4} + \\frac{1}{4} = \\boxed{\\frac{3}{4}}$.",
+                "level": "Level 1",
+            },
+            {"problem": "question", "solution": "answer"},
+            r"\frac{3}{4}",
+        ),
+    ],
+    ids=["like-gsm8k", "like-math"],
+)
+def test_rows_shaped_as_gsm8k_and_math_are_tasks(
+    tmp_path: Path, row: dict[str, str], columns: dict[str, str] | None, right: str
+) -> None:
+    tasks = load_tasks(write(tmp_path, lines(row)), schema=TASK_SCHEMA, columns=columns)
+    env = MathAnswerEnv(tasks=tasks)
+    rewards = []
+    for answer in (right, "71"):
+        env.reset(seed=0)
+        rewards.append(env.step(f"\\boxed{{{answer}}}")[1])
+
+    assert rewards == [1.0, 0.0]
