@@ -100,7 +100,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for results")
     parser.add_argument("--seed", type=int, default=0, help="of weights, tasks and sampling")
-    parser.add_argument("--iterations", type=int, default=160, help="of GRPO")
+    parser.add_argument("--iterations", type=_positive, default=160, help="of GRPO")
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,12 +13,13 @@ from functools import partial
 import gymnasium as gym
 
 from llmenvs.policy import AsyncPolicy
-from llmenvs.progress import ProgressBar, progress_bar
+from llmenvs.progress import progress_bar
 from llmenvs.running_episode import (
     DEFAULT_LIMITS,
     OnEpisode,
     RolloutLimits,
     RunningEpisode,
+    Tally,
     running_episodes,
 )
 from llmenvs.trajectory import Trajectory
@@ -58,7 +59,7 @@ async def rollout_async(
     )
     with progress_bar("rollout", total=len(episodes), shown=progress) as bar:
         queues = [queue for i in range(len(envs)) if (queue := episodes[i :: len(envs)])]
-        work = _Work(policy, len(queues), bar, on_episode)
+        work = _Work(policy, len(queues), Tally(bar.advance, on_episode))
         await asyncio.gather(*(work.play_all(queue) for queue in queues))
     if work.is_hopeless and work.first_error is not None:
         raise work.first_error  # it fails on everything: a fault of the program, not of a prompt
@@ -68,17 +69,12 @@ async def rollout_async(
 class _Work:
     """What the workers share: the policy, and how it has done so far."""
 
-    def __init__(
-        self, policy: AsyncPolicy, num_queues: int, bar: ProgressBar, on_episode: OnEpisode | None
-    ) -> None:
+    def __init__(self, policy: AsyncPolicy, num_queues: int, tally: Tally) -> None:
         self.first_error: Exception | None = None
         self._has_answered = False
         self._num_unfailed = num_queues  # environments in which no prompt has failed yet
         self._policy = policy
-        self._bar = bar
-        self._on_episode = on_episode
-        self._num_valid = 0
-        self._total = 0.0
+        self._tally = tally
 
     async def play_all(self, episodes: Sequence[RunningEpisode]) -> None:
         """Play the episodes of one environment, one after the other."""
@@ -89,7 +85,7 @@ class _Work:
             failed = await self._play(episode)
             self._num_unfailed -= failed and not has_failed
             has_failed = has_failed or failed
-            self._count(episode)
+            self._tally.count(episode)
 
     @property
     def is_hopeless(self) -> bool:
@@ -109,16 +105,6 @@ class _Work:
             self._has_answered = True
             await _call(partial(episode.take, completion), blocking=episode.blocking)
         return False
-
-    def _count(self, episode: RunningEpisode) -> None:
-        last = episode.trajectories[-1]
-        if last.valid:
-            self._num_valid += 1
-            self._total += last.total_reward
-        mean = self._total / self._num_valid if self._num_valid else float("nan")
-        self._bar.advance(f"reward {mean:.2f}")
-        if self._on_episode is not None:
-            self._on_episode(episode.trajectories)
 
 
 async def _call(function: Callable[[], None], *, blocking: bool) -> None:

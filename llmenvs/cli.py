@@ -9,6 +9,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+DESCRIPTION = "Environments and verifiers for reinforcement learning of language models."
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 COMMANDS = {
     "bench": ("llmenvs.commands.bench", "measure a policy on one or more environments"),
     "demo": ("llmenvs.agents.demo", "train a small transformer on the grid world and show it"),
@@ -26,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; those of the process by default.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="llmenvs", description=__doc__.split(":")[0].strip())
+    parser = argparse.ArgumentParser(prog="llmenvs", description=DESCRIPTION)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     called = words[0] if words else None
     for name, (module_name, summary) in COMMANDS.items():
@@ -34,7 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == called:
             importlib.import_module(module_name).add_arguments(command)
     args = parser.parse_args(words)
-    status: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+    try:
+        status: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"llmenvs {args.command}: stopped\n")
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        sys.stderr.write(f"llmenvs {args.command}: {error}\n")
+        return EXIT_USAGE
     return status
 
 

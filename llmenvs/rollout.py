@@ -7,7 +7,7 @@ things happened to finish.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import gymnasium as gym
@@ -19,6 +19,7 @@ from llmenvs.running_episode import (
     OnEpisode,
     RolloutLimits,
     RunningEpisode,
+    Tally,
     running_episodes,
 )
 from llmenvs.trajectory import Trajectory
@@ -86,9 +87,8 @@ def rollout(
         ThreadPoolExecutor(max(1, num_threads), thread_name_prefix="rollout") as threads,
         progress_bar("rollout", total=len(episodes), shown=progress) as bar,
     ):
-        return _Rollout(
-            episodes, len(envs), policy, threads, advance=bar.advance, on_episode=on_episode
-        ).run()
+        tally = Tally(bar.advance, on_episode)
+        return _Rollout(episodes, len(envs), policy, threads, tally).run()
 
 
 class _Rollout:
@@ -100,20 +100,16 @@ class _Rollout:
         num_envs: int,
         policy: Policy,
         threads: ThreadPoolExecutor,
-        *,
-        advance: Callable[[str], None],
-        on_episode: OnEpisode | None,
+        tally: Tally,
     ) -> None:
         self._queues = [episodes[index::num_envs][::-1] for index in range(num_envs)]
         self._num_envs = num_envs
         self._episodes = episodes
         self._policy = policy
         self._threads = threads
-        self._advance = advance
-        self._on_episode = on_episode
+        self._tally = tally
         self._ready: list[RunningEpisode] = []
         self._stepping: dict[Future[None], RunningEpisode] = {}
-        self._rewards: list[float] = []
         self._has_answered = False
 
     def run(self) -> list[Trajectory]:
@@ -140,7 +136,7 @@ class _Rollout:
             if not episode.trajectories:
                 self._ready.append(episode)
                 return
-            self._count(episode)
+            self._tally.count(episode)
 
     def _take(self, episode: RunningEpisode, completion: Completion) -> None:
         """Step the environment, here or in a thread."""
@@ -164,17 +160,8 @@ class _Rollout:
         if not episode.trajectories:
             self._ready.append(episode)
             return
-        self._count(episode)
+        self._tally.count(episode)
         self._start_next(self._queues[episode.position % self._num_envs])
-
-    def _count(self, episode: RunningEpisode) -> None:
-        last = episode.trajectories[-1]
-        if last.valid:
-            self._rewards.append(last.total_reward)
-        mean = sum(self._rewards) / len(self._rewards) if self._rewards else float("nan")
-        self._advance(f"reward {mean:.2f}")
-        if self._on_episode is not None:
-            self._on_episode(episode.trajectories)
 
     def _ask(self, batch: list[RunningEpisode]) -> list[tuple[RunningEpisode, Completion]]:
         """Ask about the whole batch; if that raises, about each episode alone."""

@@ -145,6 +145,32 @@ class RunningEpisode:
         )
 
 
+class Tally:
+    """Counts episodes as they end: moves the bar and tells the caller.
+
+    Args:
+        advance: moves a progress bar, with a note.
+        on_episode: of the caller, if it wants to know.
+    """
+
+    def __init__(self, advance: Callable[[str], None], on_episode: OnEpisode | None) -> None:
+        self._advance = advance
+        self._on_episode = on_episode
+        self._num_valid = 0
+        self._total = 0.0
+
+    def count(self, episode: RunningEpisode) -> None:
+        """Count an episode that has ended."""
+        last = episode.trajectories[-1]
+        if last.valid:
+            self._num_valid += 1
+            self._total += last.total_reward
+        mean = self._total / self._num_valid if self._num_valid else float("nan")
+        self._advance(f"reward {mean:.2f}")
+        if self._on_episode is not None:
+            self._on_episode(episode.trajectories)
+
+
 def running_episodes(
     envs: Sequence[gym.Env[str, str]],
     *,
