@@ -2,7 +2,7 @@
 
 Rows that are not decided are counted and enter no mean: a failure of ours is not a zero. The
 interval of the mean score is the normal one, mean ± z s / sqrt(n), which needs some thirty rows and
-may reach past the score's range; that of the success rate is Wilson's (1927, equation 4; as
+may reach past the score's range; that of the success rate is Wilson's (1927; as
 recommended by Brown, Cai and DasGupta 2001), which holds for few rows and for rates near 0 and 1.
 Both take the rows for independent: several completions of one prompt are not, and make the true
 interval wider.
