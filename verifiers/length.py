@@ -1,9 +1,9 @@
 """How long is the completion? A band of lengths, with a linear slope on both sides.
 
 Use it to keep completions from running away, as a part of a larger reward. Rewarding length for its
-own sake hurts: ToolRL (Qian et al. 2025, arXiv:2504.13958, section 5.1) added a reward that grows
-with the length of the reasoning and found that the responses grew and the results fell, most of all
-for small models. A length reward is also the easiest of all to win without solving anything.
+own sake hurts: ToolRL (Qian et al., 2025, arXiv:2504.13958) added a reward for longer thinking, and
+the traces grew while the accuracy fell. A length reward is also the easiest of all to win without
+solving anything.
 """
 
 from collections.abc import Callable, Sequence

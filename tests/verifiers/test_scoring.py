@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmenvs.verifiers import backlog
@@ -92,12 +92,16 @@ def test_no_rows_give_no_verdicts(workers: int) -> None:
     assert score_many(LengthVerifier(), [], [], workers=workers) == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.fixture(scope="module")
+def pool() -> Iterator[WorkerPool]:
+    with WorkerPool(ObedientVerifier(), workers=1, timeout_s=60) as pool:
+        yield pool
+
+
+@settings(deadline=None)
 @given(st.lists(st.text() | st.just("\ud800 lone"), max_size=30))
-def test_any_text_survives_the_way_to_a_worker_and_back(
-    obedient: Verifier, texts: list[str]
-) -> None:
-    verdicts = score_many(obedient, texts, list(range(len(texts))), workers=1)
+def test_any_text_survives_the_way_to_a_worker_and_back(pool: WorkerPool, texts: list[str]) -> None:
+    verdicts = list(pool.score(zip(texts, range(len(texts)), strict=True)))
 
     assert [verdict.extracted for verdict in verdicts] == texts
     assert [verdict.reason for verdict in verdicts] == [str(i) for i in range(len(texts))]
