@@ -1,8 +1,8 @@
 """Means and rates with their 95 % intervals.
 
 The interval of a mean is the normal one, mean ± z s / sqrt(n), which needs some thirty values and
-may reach past their range; that of a rate is Wilson's (1927, equation 4; as recommended by Brown,
-Cai and DasGupta 2001), which holds for few trials and for rates near 0 and 1. Both take the values
+may reach past their range; that of a rate is Wilson's (1927; as recommended by Brown, Cai and
+DasGupta 2001), which holds for few trials and for rates near 0 and 1. Both take the values
 for independent: several completions of one prompt are not, and make the true interval wider.
 """
 

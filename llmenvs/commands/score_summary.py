@@ -1,15 +1,7 @@
 """Sum up verdicts as they come: means with their intervals, counts, and the parts.
 
 Rows that are not decided are counted and enter no mean: a failure of ours is not a zero. The
-<<<<<<< HEAD
 intervals are those of `llmenvs.bench.intervals`.
-=======
-interval of the mean score is the normal one, mean ± z s / sqrt(n), which needs some thirty rows and
-may reach past the score's range; that of the success rate is Wilson's (1927; as
-recommended by Brown, Cai and DasGupta 2001), which holds for few rows and for rates near 0 and 1.
-Both take the rows for independent: several completions of one prompt are not, and make the true
-interval wider.
->>>>>>> 7172ba5c9ff116b73bdd672f597408686e14d065
 """
 
 import math
