@@ -7,7 +7,6 @@ right without further care.
 
 import abc
 import copy
-import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import gymnasium as gym
 
+from llmenvs.episode_state import Outcome, Phase, Snapshot
 from llmenvs.policy import Policy, ToolSchema
 from llmenvs.renderers import NewContext, RawRenderer, Renderer
 from llmenvs.spaces import UnicodeText
@@ -60,35 +60,6 @@ class Turn(NamedTuple, Generic[StateT]):
     action_valid: bool = True
     verdict: Verdict | None = None
     role: str = "user"
-
-
-class _Phase(enum.Enum):
-    NEW = "reset() has not been called"
-    RUNNING = "running"
-    ENDED = "the episode has ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A moment of an episode, to go back to; opaque, picklable."""
-
-    rng_state: Mapping[str, Any]
-    task_id: str
-    state: Any
-    transcript: Transcript
-    turn_rewards: tuple[float, ...]
-    phase: _Phase
-    outcome: "_Outcome"
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """How the episode stands after its last turn."""
-
-    terminated: bool = False
-    truncated: bool = False
-    valid: bool = True
-    verdict: Verdict | None = None
 
 
 class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
@@ -158,8 +129,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         self._state: StateT | None = None
         self._transcript = Transcript()
         self._turn_rewards: list[float] = []
-        self._phase = _Phase.NEW
-        self._outcome = _Outcome()
+        self._phase = Phase.NEW
+        self._outcome = Outcome()
 
     # What a subclass writes.
 
@@ -213,7 +184,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         self._transcript = Transcript()
         self._transcript.add_prompt(opening.messages, text, token_ids)
         self._turn_rewards = []
-        self._phase, self._outcome = _Phase.RUNNING, _Outcome()
+        self._phase, self._outcome = Phase.RUNNING, Outcome()
         return text, self._info(valid=True)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -225,14 +196,14 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             ValueError: the action's ids are not in the vocabulary. After this and a TypeError the
                 episode goes on as if the action had not been made.
         """
-        if self._phase is not _Phase.RUNNING:
+        if self._phase is not Phase.RUNNING:
             raise gym.error.ResetNeeded(f"call reset() before step(): {self._phase.value}")
         assert self._state is not None  # noqa: S101 (an invariant, for the type checker)
         # The completion is on record before the turn is taken, and a turn that raises ends the
         # episode, so that what the policy wrote is never lost nor taken twice.
         text, token_ids = self._add_completion(action)
         self._turn_rewards.append(0.0)
-        self._phase = _Phase.ENDED
+        self._phase = Phase.ENDED
         return self._record(self.take_turn(self._state, text), token_ids)
 
     def render(self) -> Any:
@@ -245,7 +216,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         Raises:
             gymnasium.error.ResetNeeded: there was no episode yet.
         """
-        if self._phase is _Phase.NEW:
+        if self._phase is Phase.NEW:
             raise gym.error.ResetNeeded("call reset() before snapshot(): there is no episode yet")
         return Snapshot(
             rng_state=copy.deepcopy(self.np_random.bit_generator.state),
@@ -311,7 +282,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             terminated=outcome.terminated,
             truncated=outcome.truncated or stop_reason is not None,
             valid=outcome.valid and not failed,
-            stop_reason=stop_reason or _stop_reason(outcome),
+            stop_reason=stop_reason or outcome.stop_reason,
             info={**kept, **(info or {})},
         )
 
@@ -375,9 +346,9 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             self._transcript.start_run([message], turn.observation, rendered.token_ids)
         self._turn_rewards[-1] = reward
         self._state = turn.state
-        self._phase = _Phase.ENDED if terminated or truncated else _Phase.RUNNING
+        self._phase = Phase.ENDED if terminated or truncated else Phase.RUNNING
         if terminated or truncated or turn.verdict is not None:
-            self._outcome = _Outcome(terminated, truncated, valid, turn.verdict)
+            self._outcome = Outcome(terminated, truncated, valid, turn.verdict)
         info = self._info(valid=valid)
         info["action_valid"] = turn.action_valid
         if turn.verdict is not None:
@@ -393,11 +364,3 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             "stop_strings": self.stop_strings,
             "valid": valid,
         }
-
-
-def _stop_reason(outcome: _Outcome) -> StopReason:
-    if not outcome.valid:
-        return StopReason.UNDECIDED
-    if outcome.terminated:
-        return StopReason.TERMINATED
-    return StopReason.TRUNCATED if outcome.truncated else StopReason.UNFINISHED
