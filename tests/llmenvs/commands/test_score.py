@@ -314,13 +314,23 @@ def test_missing_files_and_the_input_as_output_are_refused(
     assert len(read_rows(source)) == 300
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to a command in the background: it lets it ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_run_says_how_to_go_on_and_leaves_no_worker(
     tmp_path: Path, source: Path
 ) -> None:
     (tmp_path / "slow.py").write_text(SLOW_VERIFIER.replace("0.001", "1.0"))
     command = slow_command(tmp_path, source, tmp_path / "scored.jsonl")
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env(tmp_path)
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env(tmp_path),
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 (one system call)
     ) as process:
         deadline = time.monotonic() + 20
         while not (tmp_path / "log").exists() and time.monotonic() < deadline:
