@@ -49,7 +49,9 @@ class TokenEnv(gym.Wrapper[TokenIds, Sequence[int], str, str]):
             ValueError: an id out of the vocabulary; the episode goes on.
         """
         _, reward, terminated, truncated, info = self._text_env_step(action)
-        _, stop = self._text_env.transcript.turn_spans[-1]
+        # Where a chat template starts a new context, all of that is new to the policy.
+        spans = self._text_env.transcript.turn_spans
+        stop = spans[-1][1] if spans else 0
         return info["token_ids"][stop:], float(reward), terminated, truncated, info
 
     def _text_env_step(self, action: Sequence[int]) -> Any:
@@ -114,7 +116,7 @@ class RecordedEnv(gym.Wrapper[str, str, str, str]):
 
     def _write(self) -> None:
         if self._unwritten:
-            write_trajectories(self._path, [self._text_env.trajectory()])
+            write_trajectories(self._path, self._text_env.trajectories())
             self._unwritten = False
 
 

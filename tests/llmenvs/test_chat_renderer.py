@@ -10,6 +10,7 @@ from llmenvs import Completion, FunctionPolicy, Message, check_text_env, mixture
 from llmenvs.chat_renderer import ChatRenderer
 from llmenvs.envs import GridWorldEnv
 from llmenvs.trajectory import episodes_of
+from llmenvs.wrappers import RecordedEnv, TokenEnv
 
 TURN = "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
 PROMPT = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -201,6 +202,19 @@ class TestSplit:
         policy = env.scripted_policies()["random"]
 
         assert len(rollout([env], policy, seeds=range(5))) == 5
+
+    def test_wrappers_follow_into_the_new_context(self, tmp_path: Path) -> None:
+        chat = renderer(DROPS_THINKING, on_prefix_break="split")
+        text_env = GridWorldEnv(renderer=chat, max_turns=3)
+        env = TokenEnv(RecordedEnv(text_env, tmp_path / "episodes.jsonl"))
+        env.reset(seed=0)
+        for _ in range(3):
+            said = chat.tokenizer.encode("<think>so</think><action>left</action>")
+            observation, _, _, truncated, info = env.step(said)
+
+            # An episode that ends where it would split has no new context to read.
+            assert truncated or observation == tuple(info["token_ids"])
+        assert len((tmp_path / "episodes.jsonl").read_text().splitlines()) > 1
 
     def test_an_episode_counts_once_in_its_group(self) -> None:
         import torch
