@@ -6,7 +6,6 @@ policy, asked either way, gives the same episodes.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -23,8 +22,6 @@ from llmenvs.running_episode import (
     running_episodes,
 )
 from llmenvs.trajectory import Trajectory
-
-logger = logging.getLogger(__name__)
 
 
 async def rollout_async(
