@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from llmenvs.chat_template import ChatTemplate, text_after
 from llmenvs.chat_template_checks import (
-    ANSWER,
     QUESTION,
     TemplateFacts,
     check_date,
     deltas,
     difference,
     examine,
+    example_answer,
     said,
 )
 from llmenvs.policy import ToolSchema
@@ -26,7 +26,7 @@ from llmenvs.renderers import NewContext
 from llmenvs.tokenizers import TransformersTokenizer
 from llmenvs.transcript import Message, Transcript
 
-_BASE = (said("user", QUESTION), said("assistant", ANSWER))
+_QUESTION = said("user", QUESTION)
 _ANY_DATE = datetime.date(2024, 7, 26)
 
 
@@ -49,9 +49,9 @@ class ChatRenderer:
         chat_template: the source of a template in place of the tokenizer's own.
         on_prefix_break: what to do about a template that changes what it wrote before, for example
             one that drops ``<think>`` from earlier turns. ``"refuse"`` raises at construction.
-            ``"split"`` goes on from a new context where that happens, so that an episode is several
-            trajectories (see `llmenvs.trajectory.Trajectory`); each turn then costs the template
-            two renderings of the whole history.
+            ``"split"`` goes on from a new context where that happens: an episode is then several
+            trajectories (see `Trajectory`), and each turn costs the template two
+            renderings of the whole history.
         date: what the template may write as today, where it writes a date.
         variables: more for the template to read, ``{"enable_thinking": False}`` for example.
 
@@ -82,7 +82,8 @@ class ChatRenderer:
             for system in {False, self.facts.takes_system}:
                 check_date(tokenizer, chat_template, variables or {}, system=system)
         self._splits = on_prefix_break == "split"
-        self._base_prompt = self._template.render(_BASE[:1])
+        self._base_prompt = self._template.render([_QUESTION])
+        self._base_answer = example_answer(self._template)
         self._anchor: str = self.facts.end_of_turn or tokenizer.eos_token or ""
         self.tokenizer = TransformersTokenizer(tokenizer)
         if self.facts.end_of_turn is not None:
@@ -130,11 +131,12 @@ class ChatRenderer:
         return self._encode_rest(unbroken, completion_ids)
 
     def _after_base(self, messages: Sequence[Message]) -> str:
-        whole = self._template.render([*_BASE, *messages])
-        rest = text_after(whole, self._base_prompt, ANSWER)
+        base = (_QUESTION, said("assistant", self._base_answer))
+        whole = self._template.render([*base, *messages])
+        rest = text_after(whole, self._base_prompt, self._base_answer)
         if rest is None:
             roles = ", ".join(message["role"] for message in messages)
-            expected, got = difference(self._base_prompt + ANSWER, whole)
+            expected, got = difference(self._base_prompt + self._base_answer, whole)
             raise ValueError(
                 "the chat template changes what it wrote before when messages of the roles "
                 f"{roles} follow, {expected!r} becomes {got!r}: {_ADVICE}"
@@ -164,16 +166,16 @@ class ChatRenderer:
 
     def _check_agreement(self) -> None:
         """Check that the pieces are what the whole rendering has in their place."""
-        for whole, rest, messages in deltas(self._template):
-            piece = self._after_base(messages)
-            if piece != rest:
-                expected, got = difference(rest, piece)
+        for delta in deltas(self._template, self.facts):
+            piece = self._after_base(delta.messages)
+            if piece != delta.text:
+                expected, got = difference(piece, delta.text)
                 raise ValueError(
-                    "the chat template writes a message in another way later in a conversation, "
-                    f"{got!r} after one turn and {expected!r} here: {_ADVICE}"
+                    "the chat template writes a message in another way later in a conversation: "
+                    f"{delta.case}, {expected!r} becomes {got!r}: {_ADVICE}"
                 )
-            ids, all_ids = self._encode_rest(piece, ()), self._template.encode(whole)
-            if all_ids[-len(ids) :] != ids:
+            ids = self._encode_rest(piece, ())
+            if self._template.encode(delta.whole)[-len(ids) :] != ids:
                 raise ValueError(
                     f"{piece[:60]!r} has other tokens alone than after a completion, because the "
                     "template puts no special token between them: use another template, or "

@@ -7,8 +7,8 @@ often by dropping ``<think>`` from earlier turns.
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from llmenvs.chat_template import ChatTemplate, text_after
 from llmenvs.policy import ToolSchema
@@ -16,7 +16,7 @@ from llmenvs.transcript import Message
 
 QUESTION = "Which number comes after Three?"
 ANSWER = "Four, as I count."
-_THOUGHT = f"<think>\nAfter three, count on.\n</think>\n\n{ANSWER}"
+_THOUGHT = "After three, count on.\n</think>\n\n"
 _CALL = '<tool_call>\n{"name": "look_up", "arguments": {"word": "four"}}\n</tool_call>'
 TOOL: ToolSchema = {
     "name": "look_up",
@@ -47,9 +47,8 @@ class _Case:
 
 
 _PLAIN = _Case("over several turns", [[m] for m in (*_ASKED, *_ASKED)], [ANSWER] * 5)
-_CASES = (
-    _PLAIN,
-    _Case("with <think> in earlier turns", [[m] for m in _ASKED], [_THOUGHT] * 2),
+_THINK_CASE = _Case(
+    "with <think> in earlier turns", [[m] for m in _ASKED], [f"<think>\n{_THOUGHT}{ANSWER}"] * 2
 )
 _SYSTEM_CASE = _Case("with a system message", [[_SYSTEM, _ASKED[0]], [_ASKED[1]]], [ANSWER])
 _TOOL_MESSAGES_CASE = _Case(
@@ -58,6 +57,10 @@ _TOOL_MESSAGES_CASE = _Case(
 _TOOLS_CASE = _Case(
     "with tool schemas", [[_ASKED[0]], [_ASKED[1]], [_ASKED[2]]], [ANSWER, ANSWER], [TOOL]
 )
+_TOOL_USE_CASE = replace(
+    _TOOL_MESSAGES_CASE, name="with tool schemas and tool messages", tools=[TOOL]
+)
+_OPTIONAL_CASES = (_SYSTEM_CASE, _TOOL_MESSAGES_CASE, _TOOLS_CASE, _TOOL_USE_CASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +88,29 @@ class TemplateFacts:
     Attributes:
         end_of_turn: the special token with which the template closes the policy's turn, if any.
         trims_content: it removes white space around the content of messages.
-        takes_system: it writes system messages.
-        takes_tools: it writes tool schemas.
-        takes_tool_messages: it writes messages of the role ``tool``.
+        taken: the kinds of conversation beyond questions and answers that it writes.
         breaks: of the prefix property, one for each kind of conversation that has one.
     """
 
     end_of_turn: str | None
     trims_content: bool
-    takes_system: bool
-    takes_tools: bool
-    takes_tool_messages: bool
+    taken: frozenset[str]
     breaks: tuple[PrefixBreak, ...]
+
+    @property
+    def takes_system(self) -> bool:
+        """It writes system messages."""
+        return _SYSTEM_CASE.name in self.taken
+
+    @property
+    def takes_tools(self) -> bool:
+        """It writes tool schemas."""
+        return _TOOLS_CASE.name in self.taken
+
+    @property
+    def takes_tool_messages(self) -> bool:
+        """It writes messages of the role ``tool``."""
+        return _TOOL_MESSAGES_CASE.name in self.taken
 
 
 def examine(template: ChatTemplate) -> TemplateFacts:
@@ -108,22 +122,18 @@ def examine(template: ChatTemplate) -> TemplateFacts:
     """
     _check_question(template)
     _check_generation_prompt(template)
-    takes = {case.name: _takes(template, case) for case in _OPTIONAL_CASES}
-    cases = (*_CASES, *(case for case in _OPTIONAL_CASES if takes[case.name]))
+    taken = frozenset(case.name for case in _OPTIONAL_CASES if _takes(template, case))
+    breaks = (_first_break(template, case) for case in _cases(template, taken))
     closed = template.render([_ASKED[0], said("assistant", ANSWER)], add_generation_prompt=False)
-    end_of_turn = template.leading_special(closed[closed.rfind(ANSWER) + len(ANSWER) :])
+    _, _, tail = closed.rpartition(ANSWER)  # all of it, if the template changes the answer
+    end_of_turn = None if tail == closed else template.leading_special(tail)
     padded = template.render([said("user", f" \n{QUESTION}\n ")])
     return TemplateFacts(
         end_of_turn=None if end_of_turn is None else end_of_turn[0],
         trims_content=f" \n{QUESTION}\n " not in padded,
-        takes_system=takes[_SYSTEM_CASE.name],
-        takes_tools=takes[_TOOLS_CASE.name],
-        takes_tool_messages=takes[_TOOL_MESSAGES_CASE.name],
-        breaks=tuple(b for b in (_first_break(template, case) for case in cases) if b is not None),
+        taken=taken,
+        breaks=tuple(found for found in breaks if found is not None),
     )
-
-
-_OPTIONAL_CASES = (_SYSTEM_CASE, _TOOL_MESSAGES_CASE, _TOOLS_CASE)
 
 
 def check_date(
@@ -147,14 +157,36 @@ def check_date(
         )
 
 
-def deltas(template: ChatTemplate) -> Iterator[tuple[str, str, Sequence[Message]]]:
-    """Yield a rendering, how its end goes after the last completion, and the messages there."""
-    for before, case, turn in _turns(template, _PLAIN):
-        messages = _messages(case, turn + 1)
-        after = template.render(messages)
-        rest = text_after(after, before, case.completions[turn])
-        if rest is not None:
-            yield after, rest, case.environment[turn + 1]
+def example_answer(template: ChatTemplate) -> str:
+    """Return an answer as a policy gives it: after a thought, where the prompt opens one."""
+    return _opening(template) + ANSWER
+
+
+class Delta(NamedTuple):
+    """What a template writes from the end of a completion on, somewhere in a conversation.
+
+    Attributes:
+        case: in which conversation.
+        messages: what it writes there.
+        text: as what.
+        whole: the conversation until there.
+    """
+
+    case: str
+    messages: Sequence[Message]
+    text: str
+    whole: str
+
+
+def deltas(template: ChatTemplate, facts: TemplateFacts) -> Iterator[Delta]:
+    """Yield what stands after each completion in conversations of all kinds."""
+    for case in _cases(template, facts.taken):
+        for turn, text in enumerate(case.completions):
+            before = template.render(_messages(case, turn, template), tools=case.tools)
+            whole = template.render(_messages(case, turn + 1, template), tools=case.tools)
+            rest = text_after(whole, before, _opening(template) + text)
+            if rest is not None:
+                yield Delta(case.name, case.environment[turn + 1], rest, whole)
 
 
 def difference(expected: str, got: str, *, num_chars: int = 50) -> tuple[str, str]:
@@ -196,7 +228,7 @@ def _check_generation_prompt(template: ChatTemplate) -> None:
 
 def _takes(template: ChatTemplate, case: _Case) -> bool:
     """Say whether the template writes the case's messages and tools at all."""
-    messages = _messages(case, len(case.completions))
+    messages = _messages(case, len(case.completions), template)
     try:
         text = template.render(messages, tools=case.tools)
     except ValueError:
@@ -207,22 +239,32 @@ def _takes(template: ChatTemplate, case: _Case) -> bool:
 
 
 def _first_break(template: ChatTemplate, case: _Case) -> PrefixBreak | None:
-    for before, _, turn in _turns(template, case):
-        completion = case.completions[turn]
-        after = template.render(_messages(case, turn + 1), tools=case.tools)
+    for turn, text in enumerate(case.completions):
+        completion = _opening(template) + text
+        before = template.render(_messages(case, turn, template), tools=case.tools)
+        after = template.render(_messages(case, turn + 1, template), tools=case.tools)
         if text_after(after, before, completion) is None:
             return PrefixBreak(case.name, *difference(before + completion, after))
     return None
 
 
-def _turns(template: ChatTemplate, case: _Case) -> Iterator[tuple[str, _Case, int]]:
-    for turn in range(len(case.completions)):
-        yield template.render(_messages(case, turn), tools=case.tools), case, turn
+def _cases(template: ChatTemplate, taken: frozenset[str]) -> Iterator[_Case]:
+    yield _PLAIN
+    if not template.render([_ASKED[0]]).rstrip().endswith(("<think>", "</think>")):
+        yield _THINK_CASE  # else the generation prompt decides whether it thinks
+    yield from (case for case in _OPTIONAL_CASES if case.name in taken)
 
 
-def _messages(case: _Case, turn: int) -> list[Message]:
+def _opening(template: ChatTemplate) -> str:
+    """Return the rest of the thought that the generation prompt opens, or nothing."""
+    opens = template.render([_ASKED[0]]).rstrip().endswith("<think>")
+    return _THOUGHT if opens else ""
+
+
+def _messages(case: _Case, turn: int, template: ChatTemplate) -> list[Message]:
     """Return what stands before the policy's turn of that number."""
+    opening = _opening(template)
     messages = list(case.environment[0])
     for completion, answer in zip(case.completions[:turn], case.environment[1:], strict=False):
-        messages += [said("assistant", completion), *answer]
+        messages += [said("assistant", opening + completion), *answer]
     return messages

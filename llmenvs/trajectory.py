@@ -237,20 +237,25 @@ def episodes_of(trajectories: Iterable[Trajectory]) -> list[list[Trajectory]]:
     """Return the runs of each episode, in order; a list of one where nothing was split.
 
     Raises:
-        ValueError: the runs of an episode do not lie next to each other from the first on.
+        ValueError: the runs of an episode do not lie next to each other, from the first to the
+            last.
     """
     episodes: list[list[Trajectory]] = []
+    goes_on = False
     for trajectory in trajectories:
-        if trajectory.run == 0:
-            episodes.append([trajectory])
-        elif episodes and trajectory.run == len(episodes[-1]):
-            episodes[-1].append(trajectory)
-        else:
+        if (trajectory.run > 0) != goes_on or (goes_on and trajectory.run != len(episodes[-1])):
             raise ValueError(
                 "the runs of an episode must lie next to each other, all of them and in order, "
                 f"but run {trajectory.run} of task {trajectory.info.get('task_id')!r} "
                 "follows something else"
             )
+        if goes_on:
+            episodes[-1].append(trajectory)
+        else:
+            episodes.append([trajectory])
+        goes_on = trajectory.stop_reason is StopReason.SPLIT
+    if goes_on:
+        raise ValueError("the last episode is not whole: its last run is missing")
     return episodes
 
 

@@ -1,16 +1,18 @@
 """GRPO takes signal from groups alone, refuses what it cannot use, and learns."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from llmenvs import ByteTokenizer, FunctionPolicy, Trajectory, rollout
+from llmenvs import ByteTokenizer, FunctionPolicy, StopReason, Trajectory, rollout
 from llmenvs.agents.grpo import GRPOConfig, grpo_batch, grpo_loss, train_grpo
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.transformer import Transformer, TransformerConfig
+from llmenvs.bench.metrics import episode_metrics
 from llmenvs.env import Opening, Turn
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.tasks import Task
@@ -173,3 +175,31 @@ def test_it_does_not_learn_the_digit_from_a_reward_that_does_not_know_it() -> No
 
 def test_the_same_seed_trains_alike() -> None:
     assert learn(OneTurnEnv(), seed=3) == learn(OneTurnEnv(), seed=3)
+
+
+def in_two_runs(trajectory: Trajectory) -> list[Trajectory]:
+    """Return the episode as if its template had split it: its turn, and another one after it."""
+    total = trajectory.total_reward
+    runs = [
+        replace(trajectory, run=0, episode_reward=total, stop_reason=StopReason.SPLIT),
+        replace(trajectory, run=1, episode_reward=total),
+    ]
+    return [
+        replace(run, turn_rewards=run.turn_rewards * share)
+        for run, share in zip(runs, (0, 1), strict=True)
+    ]
+
+
+def test_a_split_episode_counts_once_and_all_its_runs_have_its_advantage() -> None:
+    whole = play("7", "0", "0", "0")
+    split = [run for t in whole[:2] for run in in_two_runs(t)] + whole[2:]
+    expected = grpo_batch(whole, CONFIG, device=CPU)
+    batch = grpo_batch(split, CONFIG, device=CPU)
+    assert batch is not None
+    assert expected is not None
+    high, low = (expected.weights[i][expected.loss_mask[i]].item() for i in (0, 1))
+
+    assert batch.weights[batch.loss_mask].tolist() == [high, high, low, low, low, low]
+    assert episode_metrics(split) == replace(
+        episode_metrics(whole), turns_mean=1.5, generated_tokens=6
+    )

@@ -1,10 +1,12 @@
 """REINFORCE weights turns by the returns that follow them; SFT imitates generated tokens alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from llmenvs import ByteTokenizer, rollout
+from llmenvs import ByteTokenizer, StopReason, rollout
 from llmenvs.agents.batching import training_batch
 from llmenvs.agents.fitted_tokenizer import fit_tokenizer
 from llmenvs.agents.optimization import descend
@@ -51,6 +53,20 @@ def test_the_baseline_is_the_mean_return_and_the_discount_discounts() -> None:
     firsts = [batch.weights[0, start].item() for start, _ in walk.turn_spans.tolist()]
 
     assert firsts == pytest.approx(returns - returns.mean())
+
+
+def test_a_return_goes_on_over_the_runs_of_a_split_episode() -> None:
+    (walk,) = rollout([GridWorldEnv()], the_walk(), seeds=[0])
+    config = ReinforceConfig(baseline=False)
+    runs = [
+        replace(walk, stop_reason=StopReason.SPLIT, episode_reward=2.0),
+        replace(walk, run=1, episode_reward=2.0),
+    ]
+    batch = reinforce_batch(runs, config, device=CPU)
+    assert batch is not None
+    firsts = [[batch.weights[i, start].item() for start, _ in walk.turn_spans] for i in (0, 1)]
+
+    assert firsts == [[4.0, 5.0, 6.0, 7.0], [2.0, 3.0, 4.0, 5.0]]
 
 
 def test_undecided_episodes_are_left_out() -> None:

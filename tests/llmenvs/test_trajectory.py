@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmenvs import StopReason, Trajectory, Transcript, collate
+from llmenvs.trajectory import episodes_of
 from llmenvs.verifiers import Verdict
 
 ids = st.lists(st.integers(0, 300), max_size=6)
@@ -158,3 +159,68 @@ def test_a_batch_holds_each_trajectory_and_padding_without_nan(
 def test_no_trajectories_make_no_batch() -> None:
     with pytest.raises(ValueError, match="at least one, got none"):
         collate([], 0)
+
+
+def split(rewards: list[float], *, unanswered: bool = False, **changes: Any) -> list[Trajectory]:
+    """Return an episode of three turns, of which the last has a context of its own."""
+    transcript = Transcript()
+    transcript.add_prompt([{"role": "user", "content": "p"}], "p", [1, 2])
+    for sampled in ([3], [4, 5]):
+        transcript.add_completion("c", sampled, policy_version=sampled[0])
+        transcript.add_observation([{"role": "user", "content": "o"}], "o", [6])
+    transcript.start_run([], "", [1, 2, 7, 8])
+    transcript.add_completion("c", [9], policy_version=1)
+    if unanswered:
+        transcript.start_run([], "", [1, 2])
+    fields: dict[str, Any] = {
+        "terminated": True,
+        "truncated": False,
+        "valid": True,
+        "stop_reason": StopReason.TERMINATED,
+        "info": {"task_id": "t"},
+    }
+    return Trajectory.from_runs(transcript, rewards, **{**fields, **changes})
+
+
+@pytest.mark.parametrize("unanswered", [False, True])
+def test_each_run_is_a_trajectory_with_the_return_of_the_episode(unanswered: bool) -> None:
+    first, last = split([1.0, 2.0, 4.0], unanswered=unanswered)
+
+    assert [first.total_reward, last.total_reward] == [7.0, 7.0]
+    assert [first.run, last.run] == [0, 1]
+    assert first.rewards.tolist() == [0, 0, 1, 0, 0, 2, 0]
+    assert last.rewards.tolist() == [0, 0, 0, 0, 4]
+    assert last.prompt_length == 4
+    assert [first.policy_version, last.policy_version] == [3, 1]
+
+
+def test_the_last_run_alone_has_the_end_of_the_episode() -> None:
+    first, last = split([0.0, 0.0, 1.0])
+
+    assert (first.terminated, first.truncated, first.stop_reason) == (
+        False,
+        False,
+        StopReason.SPLIT,
+    )
+    assert (last.terminated, last.stop_reason) == (True, StopReason.TERMINATED)
+    assert all(not t.valid for t in split([0.0] * 3, valid=False))
+
+
+def test_runs_need_a_reward_for_each_completion() -> None:
+    with pytest.raises(ValueError, match="must have one entry for each completion, got 2 for 1"):
+        split([0.0] * 4)
+
+
+def test_runs_are_put_together_to_episodes() -> None:
+    alone = trajectory([1], [([2], [3], 1.0)])
+    one, two = split([1.0, 2.0, 4.0]), split([0.0, 0.0, 0.0])
+
+    assert episodes_of([*one, alone, *two]) == [one, [alone], two]
+    with pytest.raises(ValueError, match="but run 1 of task 't' follows something else"):
+        episodes_of([one[1], one[0]])
+    with pytest.raises(ValueError, match="but run 1"):
+        episodes_of([one[1]])
+    with pytest.raises(ValueError, match="but run 0"):
+        episodes_of([one[0], *two])
+    with pytest.raises(ValueError, match="its last run is missing"):
+        episodes_of([*two, one[0]])

@@ -206,3 +206,38 @@ class TestCompletion:
 
         assert completion == "Hi"
         assert completion.token_ids == (72, 105, 256)
+
+
+def split_transcript() -> Transcript:
+    """Two turns, a context that was rendered anew, and one turn more."""
+    transcript = Transcript()
+    transcript.add_prompt([{"role": "user", "content": "p"}], "p", [1, 2])
+    transcript.add_completion("a", [3], logprobs=(-0.5,), policy_version=4)
+    transcript.add_observation([{"role": "user", "content": "o"}], "o", [5])
+    transcript.add_completion("b", [6, 7])
+    transcript.start_run([{"role": "user", "content": "n"}], "n", [1, 2, 8, 9])
+    transcript.add_completion("c", [10, 11], logprobs=(-0.25, -0.125))
+    return transcript
+
+
+def test_a_new_run_starts_from_its_context_and_keeps_what_was_said() -> None:
+    transcript = split_transcript()
+    first, second = transcript.runs
+
+    assert first.token_ids == (1, 2, 3, 5, 6, 7)
+    assert first.turn_spans == ((2, 3), (4, 6))
+    assert [m["content"] for m in first.messages] == ["p", "a", "o", "b"]
+    assert second.token_ids == transcript.token_ids == (1, 2, 8, 9, 10, 11)
+    assert transcript.generated_mask == (False,) * 4 + (True,) * 2
+    assert transcript.text == "paobnc"
+    assert [s.text for s in transcript.turns] == ["c"]
+    assert transcript.logprobs[4:].tolist() == [-0.25, -0.125]
+
+
+def test_the_copy_of_a_split_transcript_grows_on_its_own() -> None:
+    transcript = split_transcript()
+    copied = transcript.copy()
+    copied.start_run([], "", [1])
+
+    assert (len(transcript.runs), len(copied.runs)) == (2, 3)
+    assert transcript.token_ids == (1, 2, 8, 9, 10, 11)
