@@ -60,6 +60,9 @@ class AsyncPolicy(Protocol):
 class FunctionPolicy:
     """A policy that asks ``function`` about each prompt in turn.
 
+    The function returns a `str`, or a `Completion`, whose ids and logprobs are kept. ``act`` raises
+    a `TypeError` where it returns anything else, such as the None of a forgotten ``return``.
+
     >>> policy = FunctionPolicy(lambda prompt: prompt.text.upper())
     >>> policy.act([Prompt("0", [104, 105], "hi", [], [], [], seed=0, max_new_tokens=8)])
     ['HI']
@@ -70,4 +73,15 @@ class FunctionPolicy:
 
     def act(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Return what the function says to each prompt."""
-        return [Completion(self._function(prompt)) for prompt in prompts]
+        return [_as_completion(self._function(prompt)) for prompt in prompts]
+
+
+def _as_completion(answer: object) -> Completion:
+    if isinstance(answer, Completion):
+        return answer
+    if not isinstance(answer, str):
+        raise TypeError(
+            "a policy's function must return a str or a Completion, "
+            f"got {type(answer).__name__}: {answer!r:.80}"
+        )
+    return Completion(answer)

@@ -99,6 +99,9 @@ class RunningEpisode:
         self._num_turns += 1
         if terminated or truncated:
             self.trajectories = self._finish()
+            if truncated and self.trajectories[-1].stop_reason is StopReason.UNFINISHED:
+                # A wrapper such as TimeLimit cut it, of which the environment knows nothing.
+                self.trajectories = self._finish(StopReason.TRUNCATED)
         else:
             self._end_at_token_limit()
 

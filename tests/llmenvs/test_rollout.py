@@ -257,3 +257,13 @@ def test_progress_is_shown_on_standard_error(capsys: pytest.CaptureFixture[str])
 
 def test_no_episodes_are_no_trajectories() -> None:
     assert rollout([GuessDigitEnv()], RANDOM, seeds=[]) == []
+
+
+def test_an_episode_that_a_wrapper_cuts_is_truncated_and_stays_valid() -> None:
+    limited = gym.wrappers.TimeLimit(gym.make("llmenvs/GridWorld-v0"), max_episode_steps=1)
+    still = FunctionPolicy(lambda _: "no move")
+
+    [trajectory] = rollout([limited], still, seeds=[0])
+
+    assert trajectory.stop_reason is StopReason.TRUNCATED
+    assert (trajectory.truncated, trajectory.valid, trajectory.terminated) == (True, True, False)
