@@ -95,7 +95,6 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"]}  # noqa: RUF012 (Gymnasium's type)
     stop_strings: ClassVar[tuple[str, ...]] = ()
-    tools: Sequence[ToolSchema] = ()
     blocking: ClassVar[bool] = False
     """Whether a step may wait for a process or the network, so that threads pay off."""
 
@@ -150,7 +149,16 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
     def scripted_policies(self) -> dict[str, Policy]:
         """Return the policies ``oracle``, ``random`` and ``noop`` of this environment."""
 
+    def tools_of(self, task: Task) -> Sequence[ToolSchema]:
+        """Return the schemas of the tools of ``task``, which a chat template shows; none here."""
+        return ()
+
     # What a user calls.
+
+    @property
+    def tools(self) -> Sequence[ToolSchema]:
+        """The schemas of the tools that may be called in this episode."""
+        return () if self._phase is Phase.NEW else self.tools_of(self._task)
 
     @property
     def transcript(self) -> Transcript:
@@ -179,7 +187,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         task = self.tasks.sample(self.np_random) if chosen is None else chosen
         opening = self.begin_episode(task)
         text = "".join(message["content"] for message in opening.messages)
-        token_ids = self.renderer.render_prompt(opening.messages, tools=self.tools)
+        token_ids = self.renderer.render_prompt(opening.messages, tools=self.tools_of(task))
         self._task, self._state = task, opening.state
         self._transcript = Transcript()
         self._transcript.add_prompt(opening.messages, text, token_ids)

@@ -90,14 +90,13 @@ class MixtureEnv(TextEnv[MixedState]):
         return self.current.stop_strings
 
     @property
-    def tools(self) -> Sequence[ToolSchema]:  # type: ignore[override]  # follows the episode
-        """Those of this episode's environment."""
-        return self.current.tools
-
-    @property
     def blocking(self) -> bool:  # type: ignore[override]  # any of them may
         """Whether a step of any of them may wait."""
         return any(env.blocking for env in self.envs.values())
+
+    def tools_of(self, task: Task) -> Sequence[ToolSchema]:
+        """Return those of the task in its environment."""
+        return self.envs[task["env_id"]].tools_of(task["task"])
 
     def begin_episode(self, task: Task) -> Opening[MixedState]:
         """Begin an episode of the task's environment, with this one's randomness."""

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from llmenvs import ByteTokenizer, Completion, RawRenderer, StopReason, Tokenizer
 from llmenvs.envs import GridWorldEnv
+from llmenvs.policy import ToolSchema
+from llmenvs.tasks import Task
 from llmenvs.testing import GuessDigitEnv
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -244,3 +247,23 @@ def test_a_turn_costs_time_in_its_own_tokens_only() -> None:
         counts.append(Counting.characters - before - len(observation))
 
     assert set(counts) == {len("left")}
+
+
+class TwoToolsEnv(GuessDigitEnv):
+    """Each task has a tool of its own."""
+
+    def tools_of(self, task: Task) -> Sequence[ToolSchema]:
+        return [{"name": f"tool_of_{task['task_id']}", "parameters": {"type": "object"}}]
+
+
+def test_the_tools_are_those_of_the_task_of_the_episode_and_come_back_with_a_snapshot() -> None:
+    env = TwoToolsEnv()
+    assert env.tools == ()
+    env.reset(options={"task_id": "low"})
+    first, tools = env.snapshot(), list(env.tools)
+    env.reset(options={"task_id": "high"})
+    assert env.tools != tools
+
+    env.restore(first)
+
+    assert env.tools == tools == [{"name": "tool_of_low", "parameters": {"type": "object"}}]
