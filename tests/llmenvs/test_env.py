@@ -258,7 +258,7 @@ class TwoToolsEnv(GuessDigitEnv):
 
 def test_the_tools_are_those_of_the_task_of_the_episode_and_come_back_with_a_snapshot() -> None:
     env = TwoToolsEnv()
-    assert env.tools == ()
+    assert not env.tools
     env.reset(options={"task_id": "low"})
     first, tools = env.snapshot(), list(env.tools)
     env.reset(options={"task_id": "high"})
