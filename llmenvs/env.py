@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 import gymnasium as gym
 
 from llmenvs.episode_state import Outcome, Phase, Snapshot
+from llmenvs.lookups import Lookup
 from llmenvs.policy import Policy, ToolSchema
 from llmenvs.renderers import NewContext, RawRenderer, Renderer
 from llmenvs.spaces import UnicodeText
@@ -98,6 +99,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
     tools: Sequence[ToolSchema] = ()
     blocking: ClassVar[bool] = False
     """Whether a step may wait for a process or the network, so that threads pay off."""
+    mask_environment: bool = True
+    """Whether what the environment writes is masked; see `Transcript`."""
 
     def __init__(
         self,
@@ -150,6 +153,19 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
     def scripted_policies(self) -> dict[str, Policy]:
         """Return the policies ``oracle``, ``random`` and ``noop`` of this environment."""
 
+    # What a subclass may write.
+
+    def plan_lookup(self, state: StateT, action: str) -> Lookup | None:
+        """Return what `take_turn` will ask of a service that episodes share, by default nothing.
+
+        A rollout then asks once for all waiting episodes; see `llmenvs.lookups`.
+        """
+        return None
+
+    def state_info(self, state: StateT) -> Mapping[str, Any]:
+        """Return what the info holds besides, by default nothing; it must pickle and compare."""
+        return {}
+
     # What a user calls.
 
     @property
@@ -181,7 +197,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         text = "".join(message["content"] for message in opening.messages)
         token_ids = self.renderer.render_prompt(opening.messages, tools=self.tools)
         self._task, self._state = task, opening.state
-        self._transcript = Transcript()
+        self._transcript = Transcript(mask_environment=self.mask_environment)
         self._transcript.add_prompt(opening.messages, text, token_ids)
         self._turn_rewards = []
         self._phase, self._outcome = Phase.RUNNING, Outcome()
@@ -205,6 +221,12 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         self._turn_rewards.append(0.0)
         self._phase = Phase.ENDED
         return self._record(self.take_turn(self._state, text), token_ids)
+
+    def next_lookup(self, action: str) -> Lookup | None:
+        """Return what a step with ``action`` will ask of a shared service, if anything."""
+        if self._phase is not Phase.RUNNING or self._state is None:
+            return None
+        return self.plan_lookup(self._state, str(action))
 
     def render(self) -> Any:
         """Return the transcript's text in the mode ``"ansi"``, else None."""
@@ -250,7 +272,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         Args:
             stop_reason: why it ends here, if not by the environment: TOKEN_LIMIT truncates it,
                 ERROR truncates it and makes it invalid.
-            info: more to keep beside task_id, dataset_hash and verdict.
+            info: more to keep beside task_id, dataset_hash, verdict and `state_info`.
 
         Raises:
             ValueError: the chat template split it, so that it is several; call `trajectories`.
@@ -274,6 +296,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         outcome = self._outcome
         failed = stop_reason is StopReason.ERROR
         kept = {"task_id": self._task["task_id"], "dataset_hash": self._dataset_hash}
+        if self._state is not None:
+            kept.update(self.state_info(self._state))
         if outcome.verdict is not None:
             kept["verdict"] = outcome.verdict
         return Trajectory.from_runs(
@@ -356,6 +380,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         return turn.observation, reward, terminated, truncated, info
 
     def _info(self, *, valid: bool) -> dict[str, Any]:
+        assert self._state is not None  # noqa: S101 (an invariant, for the type checker)
         return {
             "token_ids": self._transcript.token_ids,
             "generated_mask": self._transcript.generated_mask,
@@ -363,4 +388,5 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             "dataset_hash": self._dataset_hash,
             "stop_strings": self.stop_strings,
             "valid": valid,
+            **self.state_info(self._state),
         }
