@@ -19,6 +19,7 @@ from llmenvs.lookups import Lookup
 from llmenvs.policy import Policy, ToolSchema
 from llmenvs.renderers import NewContext, RawRenderer, Renderer
 from llmenvs.spaces import UnicodeText
+from llmenvs.stop_strings import cut_after_stop
 from llmenvs.tasks import Task, TaskSource
 from llmenvs.tokenizers import ByteTokenizer, as_tokenizer
 from llmenvs.trajectory import StopReason, Trajectory
@@ -99,6 +100,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
     tools: Sequence[ToolSchema] = ()
     blocking: ClassVar[bool] = False
     """Whether a step may wait for a process or the network, so that threads pay off."""
+    cuts_at_stop: bool = False
+    """Whether what a completion holds after its first stop string is dropped."""
     mask_environment: bool = True
     """Whether what the environment writes is masked; see `Transcript`."""
 
@@ -325,6 +328,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             raise TypeError(
                 f"an action must be a str or a Completion, got {type(action).__name__}: {action!r}"
             )
+        if self.cuts_at_stop:
+            action = cut_after_stop(action, self.stop_strings, self.tokenizer)
         if not isinstance(action, Completion) or action.token_ids is None:
             text = str(action)
             token_ids: Sequence[int] = self.tokenizer.encode(text)

@@ -96,6 +96,11 @@ class MixtureEnv(TextEnv[MixedState]):
         return self.current.tools
 
     @property
+    def cuts_at_stop(self) -> bool:  # type: ignore[override]  # follows the episode
+        """Whether this episode's environment does."""
+        return self.current.cuts_at_stop
+
+    @property
     def blocking(self) -> bool:  # type: ignore[override]  # any of them may
         """Whether a step of any of them may wait."""
         return any(env.blocking for env in self.envs.values())
