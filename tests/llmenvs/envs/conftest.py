@@ -1,4 +1,4 @@
-"""A small corpus with questions of one and two hops, shared by the tests of the search environment."""
+"""A small corpus and questions of one and two hops, for the tests of the search environment."""
 
 from collections.abc import Sequence
 from typing import Any

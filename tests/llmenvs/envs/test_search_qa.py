@@ -51,7 +51,6 @@ def play(env: SearchQAEnv, *actions: str) -> tuple[float, bool, bool, dict[str, 
     return result[1:]  # type: ignore[no-any-return]
 
 
-@pytest.mark.filterwarnings("ignore:mask_environment")
 def test_the_contract_holds(
     any_tokenizer: Tokenizer, tasks: list[dict[str, Any]], corpus: list[Passage]
 ) -> None:
