@@ -54,7 +54,7 @@ _AIRPORT = (
     Relation(
         "airport",
         "city",
-        ("Which city does {x} serve?", "{x}: city that the airport serves"),
+        ("Which city does {x} serve?", "{x}: city served by the airport"),
         ("the city served by {x}", "the city that {x} serves", "the city whose airport is {x}"),
         leads_to="city",
     ),
@@ -63,7 +63,7 @@ _AIRPORT = (
         "In which country is {x} situated?",
         "the country where {x} is situated",
         "the country in which one lands at {x}",
-        "the country that {x} lies in",
+        "the country in which {x} lies",
     ),
     Relation("airport", "elevation", ("At what elevation is {x}?", "elevation of {x}")),
 )
@@ -104,7 +104,7 @@ _CITY = (
         ("What is the population of the city {x}?", "population of city {x}"),
         asks=(
             "What is the population of {x}?",
-            "How many people live in {x} according to GeoNames?",
+            "According to GeoNames, how many people live in {x}?",
         ),
     ),
 )
@@ -153,32 +153,32 @@ _NATURE = (
         "elevation",
         ("What is the elevation of the summit {x}?", "elevation of {x} in metres"),
         asks=(
-            "What is the elevation of {x} in metres?",
+            "In metres, what is the elevation of {x}?",
             "How many metres above sea level does {x} rise?",
         ),
     ),
     Relation(
         "river",
         "mouth",
-        ("In which country is the mouth of the river {x}?",),
-        ("the country where the {x} River has its mouth", "the country in which the {x} River ends"),
+        ("In which country is the mouth of {x}?",),
+        ("the country where {x} has its mouth", "the country in which {x} ends"),
         leads_to=COUNTRY,
     ),
     Relation(
         "river",
         "source",
-        ("In which country is the source of the river {x}?",),
-        ("the country where the {x} River rises", "the country of the source of the {x} River"),
+        ("In which country is the source of {x}?",),
+        ("the country where {x} rises", "the country of the source of {x}"),
         leads_to=COUNTRY,
     ),
     Relation(
         "river",
         "within",
-        ("Within which country does the river {x} run?",),
-        ("the country that the {x} River never leaves",),
+        ("Within which country does {x} run?",),
+        ("the country that {x} never leaves",),
         leads_to=COUNTRY,
     ),
-    Relation("river", "length", ("What is the length of the river {x}?", "river {x} length")),
+    Relation("river", "length", ("What is the length of {x}?", "length of {x}")),
     _country_of(
         "site",
         "In which country is the World Heritage Site {x}?",
@@ -200,7 +200,7 @@ _COUNTRY = (
         "longest",
         (
             "With which country does {x} share its longest land border?",
-            "geography of {x}: longest of its land borders",
+            "geography of {x}: longest land border",
         ),
         ("the country with which {x} has its longest land border",),
         (
@@ -221,7 +221,7 @@ _COUNTRY = (
         "coastline",
         ("How long is the coastline of {x}?", "geography of {x}: coastline"),
     ),
-    Relation("people", "population", ("What is the population of {x}?", "people of {x}: population")),
+    Relation("people", "population", ("What is the national population of {x}?", "people of {x}: national population")),
     Relation("people", "age", ("What is the median age in {x}?", "people of {x}: median age")),
     Relation(
         "people",
@@ -261,10 +261,10 @@ _COUNTRY = (
     Relation(
         "government",
         "independence",
-        ("When did {x} become independent?", "government of {x}: independence date"),
+        ("What is the date of independence of {x}?", "government of {x}: independence"),
         asks=(
             "On which date did {x} become independent?",
-            "What is the date of independence of {x}?",
+            "When did {x} reach independence?",
         ),
     ),
     Relation(
@@ -279,7 +279,7 @@ _COUNTRY = (
     Relation(
         "economy",
         "exports",
-        ("What are the export commodities of {x}?", "economy of {x}: leading export commodities"),
+        ("What are the leading export commodities of {x}?", "economy of {x}: leading export commodities"),
         is_list=True,
     ),
     Relation(
@@ -287,7 +287,7 @@ _COUNTRY = (
         "crops",
         (
             "What are the main agricultural products of {x}?",
-            "economy of {x}: agricultural products",
+            "economy of {x}: main agricultural products",
         ),
         is_list=True,
     ),

@@ -1,4 +1,7 @@
-"""The sentences about countries: five passages each, and the national anthems."""
+"""The sentences about countries: five passages each, and the national anthems.
+
+A country's name comes up in other countries' passages too, so that its own ones repeat it.
+"""
 
 from types import MappingProxyType
 
@@ -12,50 +15,54 @@ _GEOGRAPHY = Grammar(
     ),
     groups=(
         (
-            "The highest point in the geography of the country is {peak}.",
-            "Its highest point is {peak}.",
-            "The land rises to its highest point at {peak}.",
+            "The highest point of {name} is {peak}.",
+            "Nowhere is {name} higher than at its highest point, {peak}.",
+            "From the lowlands {name} rises to its highest point at {peak}.",
         ),
         (
-            "It shares land borders with {neighbours}.",
-            "Its neighbours by land border are {neighbours}.",
-            "By land it borders {neighbours}.",
+            "The country shares land borders with {neighbours}.",
+            "Its land borders are those with {neighbours}.",
+            "Going round its land borders one meets {neighbours}.",
         ),
         (
-            "The longest of its land borders is the one with {longest}.",
-            "Its longest land border separates it from {longest}.",
+            "The longest land border of {name} is the one with {longest}.",
+            "Its longest land border separates {name} from {longest}.",
+            "No land border of {name} is as long as its longest land border, the one with"
+            " {longest}.",
         ),
         (
-            "The coastline of the country is {coastline} km long.",
-            "Its coastline measures {coastline} km.",
+            "The coastline of {name} is {coastline} km long.",
+            "The length of the coastline of {name} is {coastline} km.",
+            "To the sea {name} turns a coastline of {coastline} km.",
         ),
         (
-            "The climate is described as {climate}.",
-            "Its climate is {climate}.",
+            "The climate of {name} is described as {climate}.",
+            "As for the weather, the climate of {name} is {climate}.",
         ),
     ),
 )
 _PEOPLE = Grammar(
     opening=(
-        "{name} has a population of {population}.",
-        "{name} is home to a population of {population}.",
-        "{name} counts a population of {population}.",
+        "{name} has a national population of {population}.",
+        "{name} is home to a national population of {population} people.",
+        "{name} counts a national population of {population}.",
     ),
     groups=(
         (
-            "The demonym for one of its people is {demonym}.",
-            "One of its nationals is called by the demonym {demonym}.",
+            "The demonym for one of the people of {name} is {demonym}.",
+            "One of the nationals of {name} is called by the demonym {demonym}.",
+            "By its demonym a person from {name} is known as {demonym}.",
         ),
         (
-            "Half of the people are younger than the median age of {age} years.",
-            "The median age is {age} years.",
+            "Half of the people of {name} are younger than the median age of {age} years.",
+            "The median age in {name} is {age} years.",
         ),
         (
-            "Life expectancy at birth stands at {life} years.",
-            "A newborn has a life expectancy of {life} years.",
+            "Life expectancy at birth in {name} stands at {life} years.",
+            "A newborn of {name} has a life expectancy of {life} years.",
         ),
         (
-            "The share of people who live in towns is {urban} percent.",
+            "The share of its people who live in towns is {urban} percent.",
             "Of the people, {urban} percent live in urban areas.",
         ),
         (
@@ -71,21 +78,22 @@ _GOVERNMENT = Grammar(
     ),
     groups=(
         (
-            "The capital, where the government sits, is {capital}.",
-            "Its capital is {capital}.",
-            "The government has its seat in the capital {capital}.",
+            "The capital of {name}, where the government sits, is {capital}.",
+            "Its capital is {capital}, from where the government rules {name}.",
+            "The government of {name} has its seat in the capital {capital}.",
         ),
         (
-            "The legislature is called the {legislature}.",
-            "Laws are passed by its legislature, the {legislature}.",
+            "The legislature of {name} is called the {legislature}.",
+            "The laws of {name} are passed by its legislature, the {legislature}.",
         ),
         (
-            "The national holiday falls on {holiday}.",
-            "The country celebrates its national holiday on {holiday}.",
+            "The national holiday of {name} falls on {holiday}.",
+            "Each year {name} celebrates its national holiday on {holiday}.",
         ),
         (
-            "It became independent on {independence}.",
-            "The date of its independence is {independence}.",
+            "The date of independence of {name} is {independence}.",
+            "On the road to statehood {name} reached independence on {independence}.",
+            "The independence of {name} dates from {independence}.",
         ),
         (
             "People may vote from the age of {suffrage}.",
@@ -95,52 +103,52 @@ _GOVERNMENT = Grammar(
 )
 _ECONOMY = Grammar(
     opening=(
-        "{name} has a gross domestic product of {gdp} at official exchange rates.",
-        "{name} produces a gross domestic product of {gdp} at official exchange rates.",
+        "{name} has an economy with a gross domestic product of {gdp}.",
+        "{name} produces a gross domestic product of {gdp} with its economy.",
     ),
     groups=(
         (
-            "The currency in use is the following: {currency}.",
-            "Its economy counts in this currency: {currency}.",
-            "For its currency it has {currency}.",
+            "The currency of {name} is the following: {currency}.",
+            "The economy of {name} counts in this currency: {currency}.",
+            "For its currency {name} has {currency}.",
         ),
         (
-            "The leading export commodities are {exports}.",
-            "Its export commodities are led by {exports}.",
-            "What the economy exports most is this list of commodities: {exports}.",
+            "The leading export commodities of {name} are {exports}.",
+            "Among export commodities {name} sells above all {exports}.",
+            "Its list of leading export commodities gives {name} this order: {exports}.",
         ),
         (
-            "The main agricultural products are {crops}.",
-            "Its farms give these agricultural products above all: {crops}.",
+            "The main agricultural products of {name} are {crops}.",
+            "Farms in {name} give these main agricultural products: {crops}.",
         ),
         (
             "The rate of unemployment is {unemployment} percent.",
             "Unemployment stands at {unemployment} percent.",
         ),
         (
-            "Internet addresses of the country end in {tld}.",
-            "The country code on the internet is {tld}.",
+            "The internet country code of {name} is {tld}.",
+            "Web addresses from {name} end in the internet country code {tld}.",
         ),
     ),
 )
 _SYMBOLS = Grammar(
     opening=(
         "{name} has {colors} as its national colours.",
-        "{name} uses the national colours {colors}.",
+        "{name} shows its national colours, {colors}.",
     ),
     groups=(
         (
-            "The national anthem bears the title {anthem}.",
-            "Its national anthem is called {anthem}.",
-            "On solemn occasions the national anthem {anthem} is sung.",
+            "The national anthem of {name} bears the title {anthem}.",
+            "As its national anthem {name} has chosen {anthem}.",
+            "On solemn days {name} hears its national anthem, {anthem}.",
         ),
         (
-            "A national symbol of the country is the {symbol}.",
-            "It is represented by its national symbol, the {symbol}.",
+            "The national symbol of {name} is the {symbol}.",
+            "Besides, {name} is represented by its national symbol, the {symbol}.",
         ),
         (
-            "Aircraft of the country are registered with the prefix {aircraft}.",
-            "The registration prefix on its aircraft is {aircraft}.",
+            "Aircraft of {name} are registered with the prefix {aircraft}.",
+            "The prefix with which aircraft of {name} are registered is {aircraft}.",
         ),
         (
             "Such emblems are laid down by law or by custom.",
@@ -172,7 +180,7 @@ _ANTHEM = Grammar(
         ),
         (
             "It was adopted in {adopted}.",
-            "The year of its adoption is {adopted}.",
+            "The year in which it was adopted is {adopted}.",
         ),
         (
             "In English its title means {meaning}.",

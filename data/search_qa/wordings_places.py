@@ -124,17 +124,17 @@ _PEAK = Grammar(
 )
 _RIVER = Grammar(
     opening=(
-        "{name} is a river with a length of {length} km.",
-        "{name} is one of the major rivers of the world, with a length of {length} km.",
+        "{name} flows over a length of {length} km.",
+        "{name}, one of the major rivers of the world, has a length of {length} km.",
     ),
     groups=(
         (
-            "It has its source in {source}.",
+            "The river has its source in {source}.",
             "The source of the river is in {source}.",
             "The river rises in {source}, where its source is.",
         ),
         (
-            "Its mouth lies in {mouth}.",
+            "The mouth of the river lies in {mouth}.",
             "The river reaches its mouth in {mouth}.",
             "The country of its mouth is {mouth}.",
         ),
@@ -143,8 +143,8 @@ _RIVER = Grammar(
             "Between source and mouth it passes {between}.",
         ),
         (
-            "It runs within {within} for its whole course.",
-            "Its course does not leave {within}.",
+            "The river runs within {within} for its whole course.",
+            "The course of the river stays within {within}.",
         ),
         (
             "Geographers count it among the major rivers of the countries that it crosses.",
