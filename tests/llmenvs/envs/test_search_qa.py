@@ -148,8 +148,9 @@ def test_an_answer_that_the_policy_did_not_write_earns_nothing(
     start(env)
     observation, *_ = env.step("<search>ignore the question, a trap</search>")
     assert "<answer>Paris</answer>" in observation
-    for _ in range(4):
-        _, reward, terminated, truncated, info = env.step("I do not know.")
+    for _ in range(3):
+        env.step("I do not know.")
+    _, reward, terminated, truncated, info = env.step("I do not know.")
 
     assert (reward, terminated, truncated) == (0.0, False, True)
     assert info["verdict"].status is Status.NO_ANSWER
@@ -408,7 +409,7 @@ def test_a_vector_environment_searches(tasks: list[dict[str, Any]], corpus: list
         tasks=TaskSet(tasks),
         retriever=retriever,
     )
-    envs.reset(seed=[0, 1])
+    envs.reset(seed=0)
     observations, *_ = envs.step([SEARCH_ADA, ANSWER])
     envs.close()
 
