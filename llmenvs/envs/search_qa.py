@@ -23,7 +23,7 @@ from llmenvs.envs.search_qa_retrieval import (
     bundled_retriever,
     open_index,
 )
-from llmenvs.envs.search_qa_reward import Evidence, SearchQAReward
+from llmenvs.envs.search_qa_reward import Evidence, SearchQAReward, stands_in
 from llmenvs.envs.search_qa_tasks import TASK_SCHEMA, BundledQuestions, Split
 from llmenvs.lookups import Lookup, look_up
 from llmenvs.policy import Policy, Prompt
@@ -32,7 +32,6 @@ from llmenvs.retrievers import Hit, Retriever
 from llmenvs.tasks import Task, TaskSource, as_task_source
 from llmenvs.transcript import Message
 from llmenvs.verifiers import Status, Verdict
-from llmenvs.verifiers.search_reward import holds_gold
 
 EXACT_MATCH: Mapping[str, float] = {"em": 1.0}
 _MAX_OBSERVATION_LENGTH = 2**16
@@ -236,7 +235,7 @@ class SearchQAEnv(TextEnv[SearchState]):
             state,
             num_valid_searches=state.num_valid_searches + 1,
             gold_retrieved=state.gold_retrieved | gold,
-            answer_retrieved=state.answer_retrieved or holds_gold(texts, task["answers"]),
+            answer_retrieved=state.answer_retrieved or stands_in(texts, task["answers"]),
         )
         observation = self.protocol.observation(
             hits, self.tokenizer, max_length=_MAX_OBSERVATION_LENGTH

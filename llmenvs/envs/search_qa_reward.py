@@ -6,11 +6,13 @@ imitate them.
 """
 
 import math
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from llmenvs.verifiers.answer import AnswerVerifier
-from llmenvs.verifiers.search_reward import is_well_formed_episode, search_reward
+from llmenvs.verifiers.answer import AnswerVerifier, normalize_answer
+from llmenvs.verifiers.search_reward import holds_gold, is_well_formed_episode, search_reward
 from llmenvs.verifiers.verdict import Status, Verdict
 
 PARTS = ("em", "f1", "cover_em", "format", "answer_retrieved", "passage_recall")
@@ -79,3 +81,29 @@ class SearchQAReward:
         return Verdict(
             score, answered.success, answered.status, parts, answered.reason, answered.extracted
         )
+
+
+def stands_in(texts: Sequence[str], answers: Sequence[str]) -> bool:
+    """Return `holds_gold` of ``texts``, which are normalised only where an answer may stand.
+
+    Normalising every page costs more than all else in a turn. A page that holds an answer holds its
+    longest word, and to see that, the page need not be taken apart.
+    """
+    words = _longest_words(tuple(answers))
+    pages = ((text, _without_punctuation(text.lower())) for text in texts)
+    likely = [text for text, page in pages if any(word in page for word in words)]
+    return bool(likely) and holds_gold(likely, answers)
+
+
+@lru_cache(maxsize=1024)
+def _longest_words(answers: tuple[str, ...]) -> tuple[bytes, ...]:
+    words = (max(normalize_answer(answer).split(), key=len, default="") for answer in answers)
+    return tuple(_without_punctuation(word) for word in words if word)
+
+
+def _without_punctuation(text: str) -> bytes:
+    # No byte of a character beyond ASCII is an ASCII one, so bytes may be dropped one by one.
+    return text.encode("utf-8", "surrogatepass").translate(None, _PUNCTUATION)
+
+
+_PUNCTUATION = string.punctuation.encode()

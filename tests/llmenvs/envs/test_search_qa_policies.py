@@ -21,7 +21,8 @@ def bundled_env(**options: Any) -> TextEnv[Any]:
 def play_all(name: str, split: str, *, limit: int | None = None) -> list[Trajectory]:
     """Play every question of the split with a scripted policy, 64 at a time."""
     envs = [bundled_env(split=split) for _ in range(64)]
-    ids = [task["task_id"] for task in BundledQuestions(split)][:limit]  # type: ignore[arg-type]
+    every = [task["task_id"] for task in BundledQuestions(split)]  # type: ignore[arg-type]
+    ids = every[:: max(1, len(every) // limit)] if limit else every  # some of every kind
     policy = envs[0].scripted_policies()[name]
     return rollout(envs, policy, seeds=[0] * len(ids), task_ids=ids)
 
@@ -30,8 +31,18 @@ def success(trajectories: list[Trajectory]) -> float:
     return float(np.mean([t.info["verdict"].success for t in trajectories]))
 
 
-def test_the_oracle_answers_every_test_question_from_what_it_retrieved() -> None:
-    played = play_all("oracle", "test")
+@pytest.mark.parametrize(
+    ("split", "limit"),
+    [
+        ("test", 150),
+        pytest.param("test", None, marks=pytest.mark.slow),
+        pytest.param("train", None, marks=pytest.mark.slow),
+    ],
+)
+def test_the_oracle_answers_every_question_from_what_it_retrieved(
+    split: str, limit: int | None
+) -> None:
+    played = play_all("oracle", split, limit=limit)
     wrong = [t.info["task_id"] for t in played if not t.info["verdict"].success]
 
     assert wrong == []
@@ -40,14 +51,9 @@ def test_the_oracle_answers_every_test_question_from_what_it_retrieved() -> None
     assert all(t.info["num_searches"] >= 2 for t in played)
 
 
-@pytest.mark.slow
-def test_the_oracle_answers_every_training_question() -> None:
-    assert success(play_all("oracle", "train")) == 1.0
-
-
 @pytest.mark.parametrize(("name", "most"), [("no_search", 0.1), ("random", 0.02), ("noop", 0.0)])
 def test_who_does_not_search_rarely_answers(name: str, most: float) -> None:
-    assert success(play_all(name, "test", limit=600)) <= most
+    assert success(play_all(name, "test", limit=300)) <= most
 
 
 def test_the_oracle_knows_no_fact_that_is_not_in_the_corpus() -> None:
