@@ -15,6 +15,15 @@ def normalize_answer(text: str) -> str:
     >>> normalize_answer("The São Tomé!"), normalize_answer("2,149")
     ('sao tome', '2149')
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(_ARTICLE.sub(" ", _NOT_WORD.sub("", plain)).split())
+    plain = _NOT_WORD.sub("", without_accents(text.casefold()))
+    return " ".join(_ARTICLE.sub(" ", plain).split())
+
+
+def without_accents(text: str) -> str:
+    """Return ``text`` with its letters bare.
+
+    >>> without_accents("São Tomé")
+    'Sao Tome'
+    """
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in decomposed if not unicodedata.combining(char))

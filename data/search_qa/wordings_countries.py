@@ -55,6 +55,7 @@ _PEOPLE = Grammar(
         ),
         (
             "Half of the people of {name} are younger than the median age of {age} years.",
+            "Its median age makes the people of {name} {age} years old in the middle.",
             "The median age in {name} is {age} years.",
         ),
         (
@@ -85,6 +86,7 @@ _GOVERNMENT = Grammar(
         (
             "The legislature of {name} is called the {legislature}.",
             "The laws of {name} are passed by its legislature, the {legislature}.",
+            "As its legislature {name} has the {legislature}.",
         ),
         (
             "The national holiday of {name} falls on {holiday}.",
@@ -128,6 +130,7 @@ _ECONOMY = Grammar(
         (
             "The internet country code of {name} is {tld}.",
             "Web addresses from {name} end in the internet country code {tld}.",
+            "On the net {name} goes by the internet country code {tld}.",
         ),
     ),
 )
@@ -145,10 +148,13 @@ _SYMBOLS = Grammar(
         (
             "The national symbol of {name} is the {symbol}.",
             "Besides, {name} is represented by its national symbol, the {symbol}.",
+            "As a national symbol {name} uses the {symbol}.",
         ),
         (
             "Aircraft of {name} are registered with the prefix {aircraft}.",
             "The prefix with which aircraft of {name} are registered is {aircraft}.",
+            "In the air {name} can be told by the prefix {aircraft}, with which its aircraft are"
+            " registered.",
         ),
         (
             "Such emblems are laid down by law or by custom.",
@@ -180,6 +186,7 @@ _ANTHEM = Grammar(
         ),
         (
             "It was adopted in {adopted}.",
+            "As an anthem it was adopted in the year {adopted}.",
             "The year in which it was adopted is {adopted}.",
         ),
         (

@@ -126,6 +126,7 @@ _RIVER = Grammar(
     opening=(
         "{name} flows over a length of {length} km.",
         "{name}, one of the major rivers of the world, has a length of {length} km.",
+        "{name} has a length of {length} km from source to mouth.",
     ),
     groups=(
         (
@@ -145,6 +146,7 @@ _RIVER = Grammar(
         (
             "The river runs within {within} for its whole course.",
             "The course of the river stays within {within}.",
+            "The river is at home within {within} alone.",
         ),
         (
             "Geographers count it among the major rivers of the countries that it crosses.",
