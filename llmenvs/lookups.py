@@ -93,7 +93,7 @@ class LookupQueue:
     """Asks for the tasks of one event loop: what gathers while a service answers goes out as one.
 
     A call runs in a thread. There is no timer: the first lookup waits only for those of tasks that
-    are ready to run.
+    were ready to run before it was made.
     """
 
     def __init__(self) -> None:
@@ -110,12 +110,10 @@ class LookupQueue:
 
     async def _work(self, service: LookupService) -> None:
         try:
-            await asyncio.sleep(0)  # the tasks that are ready put their lookups in first
             while batch := self._waiting.pop(service, []):
                 answers = await asyncio.to_thread(ask_all, [lookup for lookup, _ in batch])
                 for _, future in batch:
                     if not future.done():  # its task may have been cancelled meanwhile
                         future.set_result(answers)
-                await asyncio.sleep(0)
         finally:
             del self._workers[service]

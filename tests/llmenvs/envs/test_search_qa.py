@@ -114,7 +114,11 @@ def test_an_unmasked_environment_says_so_and_counts_passages_as_generated(
     assert trajectory.generated_mask[trajectory.prompt_length :].all()
     assert np.isnan(trajectory.logprobs).all()
     assert spans[0, 1] < spans[1, 0]
-    assert all(env.transcript.copy().generated_mask[trajectory.prompt_length :])
+
+    start(env)
+    env.restore(env.snapshot())
+    env.step(SEARCH_ADA)
+    assert all(env.transcript.generated_mask[trajectory.prompt_length :])
 
 
 def test_what_follows_the_first_closing_tag_is_cut(env: SearchQAEnv) -> None:
@@ -222,7 +226,9 @@ def test_a_long_query_is_cut_and_not_refused(tasks: list[dict[str, Any]], retrie
         ({"em": 0.8, "format": 0.2}, ("aha " + SEARCH_ADA, ANSWER), 0.8),
         ({"passage_recall": 1.0}, (SEARCH_ADA, "<answer>no</answer>"), 0.5),
         ({"answer_retrieved": 0.1}, (SEARCH_THAMES, "<answer>no</answer>"), 0.1),
+        ({"answer_retrieved": 0.1}, (SEARCH_ADA, "<answer>no</answer>"), 0.0),
         ({"em": 1.0, "answer_retrieved": 0.1}, (SEARCH_THAMES, *["hm"] * 4), 0.1),
+        ({"em": 1.0}, (*["<answer>Thames"] * 4, "</answer>"), 0.0),
     ],
 )
 def test_weights_make_the_reward_of_parts(
@@ -301,6 +307,17 @@ def test_a_retriever_that_answers_too_few_queries_has_failed(tasks: list[dict[st
 
     assert not info["valid"]
     assert "got 0 results for 1 queries" in info["verdict"].reason
+
+
+def test_more_passages_than_were_asked_for_are_not_shown(tasks: list[dict[str, Any]]) -> None:
+    class Generous:
+        def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+            return [[Hit(str(n), f"Title {n}", "Text.", 1.0) for n in range(9)] for _ in queries]
+
+    env = SearchQAEnv(tasks=tasks, retriever=Generous(), top_k=2)
+    start(env)
+
+    assert env.step(SEARCH_ADA)[0].count("Doc ") == 2
 
 
 def test_one_call_serves_all_waiting_episodes(tasks: list[dict[str, Any]], retriever: Any) -> None:
