@@ -103,6 +103,7 @@ class SearchQAEnv(TextEnv[SearchState]):
 
     Raises:
         ValueError: an argument is out of its range, or two that exclude each other are given.
+        TypeError: ``retriever`` is none.
 
     >>> import gymnasium, llmenvs
     >>> from llmenvs.retrievers import BM25Retriever, Passage
@@ -143,10 +144,7 @@ class SearchQAEnv(TextEnv[SearchState]):
         renderer: Renderer | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if tasks is not None and split is not None:
-            raise ValueError("give tasks or split: a split is one of the bundled questions")
-        if retriever is not None and index is not None:
-            raise ValueError("give retriever or index: an index is a retriever")
+        _check_choices(tasks, split, retriever, index)
         if shaped_reward and reward_weights is not EXACT_MATCH:
             raise ValueError("give reward_weights or shaped_reward: it has no weights")
         super().__init__(
@@ -306,3 +304,15 @@ class SearchQAEnv(TextEnv[SearchState]):
         """Leave out what is made when it is needed: a loaded index above all."""
         made = ("_search", "_tasks_by_prompt")
         return {name: value for name, value in self.__dict__.items() if name not in made}
+
+
+def _check_choices(tasks: object, split: str | None, retriever: object, index: str | None) -> None:
+    if tasks is not None and split is not None:
+        raise ValueError("give tasks or split: a split is one of the bundled questions")
+    if retriever is not None and index is not None:
+        raise ValueError("give retriever or index: an index is a retriever")
+    if retriever is not None and not isinstance(retriever, Retriever):
+        raise TypeError(
+            f"retriever must have search(queries, k), got {retriever!r}: "
+            "is it a path or URL, for index?"
+        )

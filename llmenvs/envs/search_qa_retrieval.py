@@ -62,7 +62,7 @@ class PassageSearch:
             if len(found) != len(questions):
                 raise RetrieverError(f"got {len(found)} results for {len(questions)} queries")
         except Exception as error:
-            logger.warning("a search of %d queries failed: %r", len(questions), error)
+            logger.warning("a search failed, with %d queries: %r", len(questions), error)
             away = isinstance(error, RetrieverError | OSError)
             if len(questions) > 1 and (isinstance(error, RefusedError) or not away):
                 return [self([query])[0] for query in questions]

@@ -461,6 +461,11 @@ def test_an_index_that_is_not_there_is_an_error_at_once(tasks: list[dict[str, An
         SearchQAEnv(tasks=tasks, index="no_such_index")
 
 
+def test_a_url_is_no_retriever(tasks: list[dict[str, Any]]) -> None:
+    with pytest.raises(TypeError, match=r"must have search\(queries, k\), got 'http://x'"):
+        SearchQAEnv(tasks=tasks, retriever="http://x")  # type: ignore[arg-type]  # on purpose
+
+
 def test_an_unknown_split_is_named() -> None:
     with pytest.raises(ValueError, match="split must be one of"):
         gym.make("llmenvs/SearchQA-v0", split="dev")
