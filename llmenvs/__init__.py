@@ -62,3 +62,4 @@ gymnasium.register(
     "llmenvs/GridWorldDiscrete-v0",
     entry_point="llmenvs.envs.grid_world_discrete:GridWorldDiscreteEnv",
 )
+gymnasium.register("llmenvs/SearchQA-v0", entry_point="llmenvs.envs.search_qa:SearchQAEnv")

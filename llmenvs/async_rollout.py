@@ -11,6 +11,7 @@ from functools import partial
 
 import gymnasium as gym
 
+from llmenvs.lookups import LookupQueue
 from llmenvs.policy import AsyncPolicy
 from llmenvs.progress import progress_bar
 from llmenvs.running_episode import (
@@ -39,7 +40,8 @@ async def rollout_async(
     """Play one episode for each of ``seeds``; the arguments and the result are those of `rollout`.
 
     As many prompts are under way at once as there are environments, which are stepped in a thread
-    where they say that they block. Cancelling the call leaves the environments where they are.
+    where they say that they block. What turns look up while a shared service answers others is
+    asked in the next call to it. Cancelling the call leaves the environments where they are.
 
     Raises:
         ValueError: as in `rollout`.
@@ -72,6 +74,7 @@ class _Work:
         self._num_unfailed = num_queues  # environments in which no prompt has failed yet
         self._policy = policy
         self._tally = tally
+        self._lookups = LookupQueue()
 
     async def play_all(self, episodes: Sequence[RunningEpisode]) -> None:
         """Play the episodes of one environment, one after the other."""
@@ -100,7 +103,9 @@ class _Work:
                 episode.fail(error)
                 return True
             self._has_answered = True
-            await _call(partial(episode.take, completion), blocking=episode.blocking)
+            lookup = episode.lookup(completion)
+            answers = {} if lookup is None else await self._lookups.ask(lookup)
+            await _call(partial(episode.take, completion, answers), blocking=episode.blocking)
         return False
 
 

@@ -9,57 +9,28 @@ import abc
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import gymnasium as gym
 
 from llmenvs.episode_state import Outcome, Phase, Snapshot
+from llmenvs.lookups import Lookup
 from llmenvs.policy import Policy, ToolSchema
 from llmenvs.renderers import NewContext, RawRenderer, Renderer
 from llmenvs.spaces import UnicodeText
+from llmenvs.stop_strings import cut_after_stop
 from llmenvs.tasks import Task, TaskSource
 from llmenvs.tokenizers import ByteTokenizer, as_tokenizer
 from llmenvs.trajectory import StopReason, Trajectory
 from llmenvs.transcript import Completion, Message, Transcript
-from llmenvs.verifiers import Verdict
+from llmenvs.turn import Opening, Turn
+
+__all__ = ["MAX_ACTION_LENGTH", "Opening", "TextEnv", "Turn"]
 
 StateT = TypeVar("StateT")
 
 MAX_ACTION_LENGTH = 2**20
 """Size of the action space in characters. Longer actions are taken too, as any text is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening(Generic[StateT]):
-    """How an episode starts: the first state and the messages that the policy reads first."""
-
-    state: StateT
-    messages: Sequence[Message]
-
-
-class Turn(NamedTuple, Generic[StateT]):
-    """What an action led to; a named tuple, since one is made in every step.
-
-    Attributes:
-        state: the next state.
-        observation: the text that is new to the policy.
-        reward: finite.
-        terminated: the task came to its end.
-        truncated: a limit outside of the task was reached.
-        action_valid: the action could be read.
-        verdict: the score of the episode, once there is one.
-        role: whose message the observation is, ``"user"`` or ``"tool"``.
-    """
-
-    state: StateT
-    observation: str
-    reward: float
-    terminated: bool = False
-    truncated: bool = False
-    action_valid: bool = True
-    verdict: Verdict | None = None
-    role: str = "user"
 
 
 class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
@@ -97,6 +68,10 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
     stop_strings: ClassVar[tuple[str, ...]] = ()
     blocking: ClassVar[bool] = False
     """Whether a step may wait for a process or the network, so that threads pay off."""
+    cuts_at_stop: bool = False
+    """Whether what a completion holds after its first stop string is dropped."""
+    mask_environment: bool = True
+    """Whether what the environment writes is masked; see `Transcript`."""
 
     def __init__(
         self,
@@ -149,9 +124,22 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
     def scripted_policies(self) -> dict[str, Policy]:
         """Return the policies ``oracle``, ``random`` and ``noop`` of this environment."""
 
+    # What a subclass may write.
+
     def tools_of(self, task: Task) -> Sequence[ToolSchema]:
         """Return the schemas of the tools of ``task``, which a chat template shows; none here."""
         return ()
+
+    def plan_lookup(self, state: StateT, action: str) -> Lookup | None:
+        """Return what `take_turn` will ask of a service that episodes share, by default nothing.
+
+        A rollout then asks once for all waiting episodes; see `llmenvs.lookups`.
+        """
+        return None
+
+    def state_info(self, state: StateT) -> Mapping[str, Any]:
+        """Return what the info holds besides, by default nothing; it must pickle and compare."""
+        return {}
 
     # What a user calls.
 
@@ -189,7 +177,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         text = "".join(message["content"] for message in opening.messages)
         token_ids = self.renderer.render_prompt(opening.messages, tools=self.tools_of(task))
         self._task, self._state = task, opening.state
-        self._transcript = Transcript()
+        self._transcript = Transcript(mask_environment=self.mask_environment)
         self._transcript.add_prompt(opening.messages, text, token_ids)
         self._turn_rewards = []
         self._phase, self._outcome = Phase.RUNNING, Outcome()
@@ -213,6 +201,12 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         self._turn_rewards.append(0.0)
         self._phase = Phase.ENDED
         return self._record(self.take_turn(self._state, text), token_ids)
+
+    def next_lookup(self, action: str) -> Lookup | None:
+        """Return what a step with ``action`` will ask of a shared service, if anything."""
+        if self._phase is not Phase.RUNNING or self._state is None:
+            return None
+        return self.plan_lookup(self._state, str(action))
 
     def render(self) -> Any:
         """Return the transcript's text in the mode ``"ansi"``, else None."""
@@ -258,7 +252,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         Args:
             stop_reason: why it ends here, if not by the environment: TOKEN_LIMIT truncates it,
                 ERROR truncates it and makes it invalid.
-            info: more to keep beside task_id, dataset_hash and verdict.
+            info: more to keep beside task_id, dataset_hash, verdict and `state_info`.
 
         Raises:
             ValueError: the chat template split it, so that it is several; call `trajectories`.
@@ -282,6 +276,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         outcome = self._outcome
         failed = stop_reason is StopReason.ERROR
         kept = {"task_id": self._task["task_id"], "dataset_hash": self._dataset_hash}
+        if self._state is not None:
+            kept.update(self.state_info(self._state))
         if outcome.verdict is not None:
             kept["verdict"] = outcome.verdict
         return Trajectory.from_runs(
@@ -309,6 +305,8 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             raise TypeError(
                 f"an action must be a str or a Completion, got {type(action).__name__}: {action!r}"
             )
+        if self.cuts_at_stop:
+            action = cut_after_stop(action, self.stop_strings, self.tokenizer)
         if not isinstance(action, Completion) or action.token_ids is None:
             text = str(action)
             token_ids: Sequence[int] = self.tokenizer.encode(text)
@@ -364,6 +362,7 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         return turn.observation, reward, terminated, truncated, info
 
     def _info(self, *, valid: bool) -> dict[str, Any]:
+        assert self._state is not None  # noqa: S101 (an invariant, for the type checker)
         return {
             "token_ids": self._transcript.token_ids,
             "generated_mask": self._transcript.generated_mask,
@@ -371,4 +370,5 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
             "dataset_hash": self._dataset_hash,
             "stop_strings": self.stop_strings,
             "valid": valid,
+            **self.state_info(self._state),
         }

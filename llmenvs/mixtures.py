@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from llmenvs.env import Opening, TextEnv, Turn
+from llmenvs.lookups import Lookup
 from llmenvs.policy import FunctionPolicy, Policy, Prompt, ToolSchema
 from llmenvs.renderers import Renderer
 from llmenvs.tasks import Task, hash_of
@@ -90,6 +91,11 @@ class MixtureEnv(TextEnv[MixedState]):
         return self.current.stop_strings
 
     @property
+    def cuts_at_stop(self) -> bool:  # type: ignore[override]  # follows the episode
+        """Whether this episode's environment does."""
+        return self.current.cuts_at_stop
+
+    @property
     def blocking(self) -> bool:  # type: ignore[override]  # any of them may
         """Whether a step of any of them may wait."""
         return any(env.blocking for env in self.envs.values())
@@ -111,6 +117,14 @@ class MixtureEnv(TextEnv[MixedState]):
         env.np_random = self.np_random
         turn = env.take_turn(state.state, action)
         return Turn(MixedState(state.env_id, turn.state), *turn[1:])
+
+    def plan_lookup(self, state: MixedState, action: str) -> Lookup | None:
+        """Plan what the episode's environment will ask."""
+        return self.envs[state.env_id].plan_lookup(state.state, action)
+
+    def state_info(self, state: MixedState) -> Mapping[str, Any]:
+        """Return what the info of the episode's environment holds."""
+        return self.envs[state.env_id].state_info(state.state)
 
     def scripted_policies(self) -> dict[str, Policy]:
         """Return the three policies, each that of the environment whose prompt it can read."""

@@ -1,9 +1,10 @@
 """`rollout`: many episodes at once against one policy.
 
-The policy is asked about all episodes that are ready in one batch. Environments whose steps block
-on a process or the network are stepped in threads, so that the others need not wait for them. What
-an episode becomes depends on its seed, its environment and the policy, not on the order in which
-things happened to finish.
+The policy is asked about all episodes that are ready in one batch, and what their turns will look
+up in a shared service, such as a retriever, is asked in one call as well. Environments whose steps
+block on a process or the network are stepped in threads, so that the others need not wait for them.
+What an episode becomes depends on its seed, its environment and the policy, not on the order in
+which things happened to finish.
 """
 
 import logging
@@ -12,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import gymnasium as gym
 
+from llmenvs.lookups import Answers, ask_all
 from llmenvs.policy import Policy, Prompt
 from llmenvs.progress import progress_bar
 from llmenvs.running_episode import (
@@ -121,8 +123,11 @@ class _Rollout:
             if self._ready:
                 batch = sorted(self._ready, key=lambda episode: episode.position)
                 self._ready = []
-                for episode, completion in self._ask(batch):
-                    self._take(episode, completion)
+                answered = self._ask(batch)
+                lookups = [episode.lookup(completion) for episode, completion in answered]
+                answers = ask_all(lookup for lookup in lookups if lookup is not None)
+                for episode, completion in answered:
+                    self._take(episode, completion, answers)
         return [trajectory for e in self._episodes for trajectory in e.trajectories]
 
     def _start_next(self, queue: list[RunningEpisode]) -> None:
@@ -138,12 +143,12 @@ class _Rollout:
                 return
             self._tally.count(episode)
 
-    def _take(self, episode: RunningEpisode, completion: Completion) -> None:
+    def _take(self, episode: RunningEpisode, completion: Completion, answers: Answers) -> None:
         """Step the environment, here or in a thread."""
         if episode.blocking:
-            self._stepping[self._threads.submit(episode.take, completion)] = episode
+            self._stepping[self._threads.submit(episode.take, completion, answers)] = episode
             return
-        episode.take(completion)
+        episode.take(completion, answers)
         self._settle(episode)
 
     def _collect(self, *, block: bool) -> None:

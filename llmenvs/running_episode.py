@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from llmenvs.env import TextEnv
+from llmenvs.lookups import Answers, Lookup, answers_at_hand
 from llmenvs.policy import Prompt
 from llmenvs.trajectory import StopReason, Trajectory
 from llmenvs.transcript import Completion
@@ -89,10 +90,20 @@ class RunningEpisode:
             return
         self._end_at_token_limit()
 
-    def take(self, completion: Completion) -> None:
-        """Step the environment; record what it raises."""
+    def lookup(self, completion: Completion) -> Lookup | None:
+        """Return what `take` will ask of a service that the episodes share, if anything."""
         try:
-            _, _, terminated, truncated, _ = self.env.step(completion)
+            return self.text_env.next_lookup(completion)
+        except Exception as error:
+            # The step meets the fault again, where it is recorded.
+            logger.debug("episode %d could not plan its lookup: %r", self.number, error)
+            return None
+
+    def take(self, completion: Completion, answers: Answers) -> None:
+        """Step the environment with ``answers`` at hand; record what it raises."""
+        try:
+            with answers_at_hand(answers):
+                _, _, terminated, truncated, _ = self.env.step(completion)
         except Exception as error:
             self.fail(error)
             return

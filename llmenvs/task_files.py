@@ -37,17 +37,28 @@ def load_tasks(
         OSError: the file cannot be read.
         ModuleNotFoundError: Parquet without pyarrow.
     """
-    readers = {".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    if path.suffix not in readers:
-        raise ValueError(f"{path}: a task file ends in .jsonl or .parquet")
     places, rows = [], []
-    for place, row in readers[path.suffix](path):
+    for place, row in read_rows(path):
         places.append(place)
         rows.append({(columns or {}).get(name, name): value for name, value in row.items()})
     if not rows:
         raise ValueError(f"{path}: there is no task in it")
     tasks = TaskSet(rows, schema=schema, places=places)
     return tasks if split is None else _of_split(tasks, split, path, places)
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row of a ``.jsonl`` or ``.parquet`` file with its place, for messages.
+
+    Raises:
+        ValueError: a fault in the file.
+        OSError: the file cannot be read.
+        ModuleNotFoundError: Parquet without pyarrow.
+    """
+    readers = {".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    if path.suffix not in readers:
+        raise ValueError(f"{path}: a task file ends in .jsonl or .parquet")
+    return readers[path.suffix](path)
 
 
 def _of_split(tasks: TaskSet, split: str, path: Path, places: list[str]) -> TaskSet:

@@ -238,6 +238,10 @@ class Transcript:
     what it wrote before. Tokens, mask, log-probabilities and spans are those of the current run;
     segments, messages and text those of the episode; `runs` has them all.
 
+    Args:
+        mask_environment: False lets what the environment wrote after the prompt count as generated,
+            to show in an ablation what that does; a policy never sampled it.
+
     >>> transcript = Transcript()
     >>> transcript.add_prompt([{"role": "user", "content": "Hi"}], "Hi", [72, 105])
     >>> transcript.add_completion("!", [33, 256])
@@ -245,7 +249,8 @@ class Transcript:
     (TokenView([72, 105, 33, 256]), TokenView([False, False, True, True]))
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, mask_environment: bool = True) -> None:
+        self._mask_environment = mask_environment
         self._token_ids: array[int] = array("q")
         self._generated = bytearray()
         self._segments: list[Segment] = []
@@ -313,13 +318,16 @@ class Transcript:
 
     def add_prompt(self, messages: Sequence[Message], text: str, token_ids: Sequence[int]) -> None:
         """Append the text with which the episode starts."""
-        self._add(Segment(Author.PROMPT, text, tuple(token_ids), tuple(messages)))
+        self._add(Segment(Author.PROMPT, text, tuple(token_ids), tuple(messages)), generated=False)
 
     def add_observation(
         self, messages: Sequence[Message], text: str, token_ids: Sequence[int]
     ) -> None:
         """Append text that the environment wrote in answer to a completion."""
-        self._add(Segment(Author.ENVIRONMENT, text, tuple(token_ids), tuple(messages)))
+        self._add(
+            Segment(Author.ENVIRONMENT, text, tuple(token_ids), tuple(messages)),
+            generated=not self._mask_environment,
+        )
 
     def start_run(self, messages: Sequence[Message], text: str, token_ids: Sequence[int]) -> None:
         """Append what the environment wrote, and go on from a context that was rendered anew.
@@ -333,7 +341,9 @@ class Transcript:
         finished._finished_runs = []
         self._finished_runs.append(finished)
         self._token_ids, self._generated, self._turn_spans = array("q"), bytearray(), []
-        self.add_observation(messages, text, token_ids)
+        self._add(
+            Segment(Author.ENVIRONMENT, text, tuple(token_ids), tuple(messages)), generated=False
+        )
 
     def add_completion(
         self,
@@ -355,12 +365,13 @@ class Transcript:
         self._turn_spans.append((start, start + len(token_ids)))
         message: Message = {"role": "assistant", "content": text}
         self._add(
-            Segment(Author.POLICY, text, tuple(token_ids), (message,), logprobs, policy_version)
+            Segment(Author.POLICY, text, tuple(token_ids), (message,), logprobs, policy_version),
+            generated=True,
         )
 
     def copy(self) -> "Transcript":
         """Return a transcript that grows on its own from here."""
-        copied = Transcript()
+        copied = Transcript(mask_environment=self._mask_environment)
         copied._token_ids = self._token_ids[:]
         copied._generated = self._generated[:]
         copied._segments = self._segments[:]
@@ -368,8 +379,7 @@ class Transcript:
         copied._finished_runs = self._finished_runs[:]  # they no longer grow
         return copied
 
-    def _add(self, segment: Segment) -> None:
+    def _add(self, segment: Segment, *, generated: bool) -> None:
         self._segments.append(segment)
-        self._token_ids.extend(segment.token_ids)
-        generated = segment.author is Author.POLICY
+        self._token_ids.fromlist(list(segment.token_ids))  # twice as fast as extend
         self._generated.extend((b"\x01" if generated else b"\x00") * len(segment.token_ids))

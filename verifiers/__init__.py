@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llmenvs.verifiers.verdict import UNDECIDED, Status, Verdict, Verifier
 
 if TYPE_CHECKING:
+    from llmenvs.verifiers.answer import AnswerVerifier
     from llmenvs.verifiers.length import LengthVerifier
     from llmenvs.verifiers.math import MathVerifier, verify_math
     from llmenvs.verifiers.reward_function import as_reward_function
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNDECIDED",
+    "AnswerVerifier",
     "LengthVerifier",
     "MathVerifier",
     "Status",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AnswerVerifier": "llmenvs.verifiers.answer",
     "LengthVerifier": "llmenvs.verifiers.length",
     "MathVerifier": "llmenvs.verifiers.math",
     "as_reward_function": "llmenvs.verifiers.reward_function",

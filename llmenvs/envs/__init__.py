@@ -5,8 +5,11 @@ from llmenvs.envs.grid_world import GridWorldEnv
 from llmenvs.envs.grid_world_discrete import GridWorldDiscreteEnv
 from llmenvs.envs.math_answer import MathAnswerEnv
 from llmenvs.envs.math_tasks import ProceduralMath
+from llmenvs.envs.search_qa import SearchQAEnv
+from llmenvs.envs.search_qa_tasks import BundledQuestions
 
 __all__ = [
+    "BundledQuestions",
     "GridLayout",
     "GridWorldDiscreteEnv",
     "GridWorldEnv",
@@ -14,4 +17,5 @@ __all__ = [
     "Move",
     "ProceduralMath",
     "RandomLayouts",
+    "SearchQAEnv",
 ]
