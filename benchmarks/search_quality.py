@@ -39,7 +39,9 @@ PEER_QUESTIONS = 100
 PACKAGES = ("bm25s", "faiss-cpu", "numpy", "rank-bm25", "torch", "transformers")
 
 
-def follow(retriever: Retriever, rows: Sequence[Row], k: int) -> tuple[list[list[Any]], list[set[str]]]:
+def follow(
+    retriever: Retriever, rows: Sequence[Row], k: int
+) -> tuple[list[list[Any]], list[set[str]]]:
     """Return for each row the answers read hop by hop, and the ids of all passages found."""
     answers: list[list[Any]] = [[] for _ in rows]
     found: list[set[str]] = [set() for _ in rows]
@@ -110,7 +112,9 @@ def describe(train: Sequence[Row], test: Sequence[Row]) -> dict[str, Any]:
         "passages": len(passages),
         "median_passage_characters": lengths[len(lengths) // 2],
         "questions": {"train": len(train), "test": len(test)},
-        "kinds": dict(sorted(Counter(f"{r['kind']}-{r['n_hops']}" for r in [*train, *test]).items())),
+        "kinds": dict(
+            sorted(Counter(f"{r['kind']}-{r['n_hops']}" for r in [*train, *test]).items())
+        ),
         "wheel_mb": round(size / 1e6, 2),
         "closed_book_test": closed_book(test, test),
         "closed_book_train": closed_book(train, train),
@@ -151,7 +155,7 @@ def closed_book(known: Sequence[Row], asked: Sequence[Row]) -> float:
         name: Counter(answers).most_common(1)[0][0] for name, answers in by_relation(known).items()
     }
     return mean(
-        guesses.get(f"{row['kind']}:{row['hops'][-1]['relation']}")
+        guesses.get(f"{row['kind']}:{row['hops'][-1]['relation']}", "")
         in map(normalize_answer, row["answers"])
         for row in asked
     )
@@ -194,9 +198,7 @@ def main() -> None:
         lines.append(measure("dense", dense, test))
         lines.append(measure("hybrid", HybridRetriever(bm25, dense), test))
         peer = test[:: max(1, len(test) // PEER_QUESTIONS)]
-        peer_bm25 = BM25Retriever.from_passages(
-            load_corpus(), engine="rank-bm25", method="okapi"
-        )
+        peer_bm25 = BM25Retriever.from_passages(load_corpus(), engine="rank-bm25", method="okapi")
         lines.append(measure("rank-bm25 (a part)", peer_bm25, peer))
         lines.append(measure("bm25 (the same part)", bm25, peer))
     text = "".join(json.dumps({**line, **machine()}) + "\n" for line in lines)

@@ -1,7 +1,7 @@
 """A question's decomposition, followed through passages: what the oracle of the environment does.
 
-A hop of a question is ``{"question", "subject", "relation", "passage_id", "answer"}``. ``#1`` in its
-question and subject stands for the answer of hop 1. ``#best`` stands for the entity that a
+A hop of a question is ``{"question", "subject", "relation", "passage_id", "answer"}``. ``#1`` in
+its question and subject stands for the answer of hop 1. ``#best`` stands for the entity that a
 comparison of earlier hops selects; then the hop, or for the last step the question itself, has
 ``"select": {"operation", "hops", "candidates"}``, where the operation is
 

@@ -81,9 +81,9 @@ def read_fact(grammar: Grammar, text: str, *, name: str, slot: str) -> str | Non
     for group in grammar.groups:
         for wording in group:
             if slot in slots_of(wording):
-                match = _pattern(wording).search(rest)
-                if match:
-                    return match[slot]
+                stated = _pattern(wording).search(rest)
+                if stated is not None:
+                    return stated[slot]
     return None
 
 

@@ -221,7 +221,11 @@ _COUNTRY = (
         "coastline",
         ("How long is the coastline of {x}?", "geography of {x}: coastline"),
     ),
-    Relation("people", "population", ("What is the national population of {x}?", "people of {x}: national population")),
+    Relation(
+        "people",
+        "population",
+        ("What is the national population of {x}?", "people of {x}: national population"),
+    ),
     Relation("people", "age", ("What is the median age in {x}?", "people of {x}: median age")),
     Relation(
         "people",
@@ -279,7 +283,10 @@ _COUNTRY = (
     Relation(
         "economy",
         "exports",
-        ("What are the leading export commodities of {x}?", "economy of {x}: leading export commodities"),
+        (
+            "What are the leading export commodities of {x}?",
+            "economy of {x}: leading export commodities",
+        ),
         is_list=True,
     ),
     Relation(
@@ -344,8 +351,5 @@ _COUNTRY = (
     Relation("anthem", "adopted", ("In which year was the anthem {x} adopted?",)),
 )
 RELATIONS: Mapping[str, Relation] = MappingProxyType(
-    {
-        relation.name: relation
-        for relation in (*_AIRPORT, *_CITY, *_REGION, *_NATURE, *_COUNTRY)
-    }
+    {relation.name: relation for relation in (*_AIRPORT, *_CITY, *_REGION, *_NATURE, *_COUNTRY)}
 )

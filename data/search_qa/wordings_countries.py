@@ -55,7 +55,7 @@ _PEOPLE = Grammar(
         ),
         (
             "Half of the people of {name} are younger than the median age of {age} years.",
-            "Its median age makes the people of {name} {age} years old in the middle.",
+            "Midway between its oldest and its youngest {name} has a median age of {age} years.",
             "The median age in {name} is {age} years.",
         ),
         (
@@ -91,6 +91,7 @@ _GOVERNMENT = Grammar(
         (
             "The national holiday of {name} falls on {holiday}.",
             "Each year {name} celebrates its national holiday on {holiday}.",
+            "The day on which {name} keeps its national holiday is {holiday}.",
         ),
         (
             "The date of independence of {name} is {independence}.",
@@ -122,6 +123,7 @@ _ECONOMY = Grammar(
         (
             "The main agricultural products of {name} are {crops}.",
             "Farms in {name} give these main agricultural products: {crops}.",
+            "Measured by weight the main agricultural products of {name} include {crops}.",
         ),
         (
             "The rate of unemployment is {unemployment} percent.",

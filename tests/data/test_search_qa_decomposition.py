@@ -7,7 +7,9 @@ import pytest
 from llmenvs.data.search_qa import final_answer, next_query, read_hop_answer
 
 AIRPORT = "Ayr Airport is an airport known by the IATA code AYR. The city that it serves is Perth."
-TOWER = "Tor Airport is an airport known by the IATA code TOR. The elevation of the field is {} metres."
+TOWER = (
+    "Tor Airport is an airport known by the IATA code TOR. The elevation of the field is {} metres."
+)
 
 
 def _hop(question: str, subject: str, relation: str, **more: Any) -> dict[str, Any]:
@@ -28,7 +30,11 @@ COMPARISON = {
             "Which city does #best serve?",
             "#best",
             "airport.city",
-            select={"operation": "min", "hops": [1, 2], "candidates": ["Ayr Airport", "Tor Airport"]},
+            select={
+                "operation": "min",
+                "hops": [1, 2],
+                "candidates": ["Ayr Airport", "Tor Airport"],
+            },
         ),
     ]
 }
