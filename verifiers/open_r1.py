@@ -1,17 +1,17 @@
-r"""The format rewards of open-r1 and TRL, with their semantics: what they pay for and what they miss.
+r"""The format rewards of open-r1 and TRL, with their semantics: what they pay for, what they miss.
 
 For runs that must compare with theirs; `llmenvs.verifiers.format` is what we advise. Each function
-is a verifier by itself: ``target`` is not looked at, the score is in [0, 1], and the time is linear,
-where open-r1's regular expression takes seconds on 60 kB of tags.
+is a verifier by itself: ``target`` is not looked at, the score is in [0, 1], and the time is
+linear, where open-r1's regular expression takes seconds on 60 kB of tags.
 
-- `format`: open-r1's pattern ``^<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>$``, with "." for any
-  character and "$" at the end of any line. It refuses other white space, and accepts empty blocks,
-  blocks twice, and anything after the line of a closing tag.
+- `format`: open-r1's ``^<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>$``, "." for any character
+  and "$" for the end of any line. It refuses other white space, and accepts empty blocks, blocks
+  twice, and anything after the line of a closing tag.
 - `tag_count`: a quarter for each of ``<think>\n``, ``\n</think>\n``, ``\n<answer>\n`` and
   ``\n</answer>`` that occurs exactly once, wherever it stands.
 - `reasoning_steps`: a third for each phrase such as ``Step 1:``, ``First,`` or a bullet, up to 1.
-- `think_format`: TRL's pattern ``^<think>(?!.*<think>)(.*?)</think>.*$``: one ``<think>``, at the
-  start, and closed; anything after it.
+- `think_format`: TRL's ``^<think>(?!.*<think>)(.*?)</think>.*$``: one ``<think>``, at the start,
+  and closed; anything after it.
 
 Source: huggingface/open-r1, ``rewards.py``; huggingface/trl, ``rewards/format_rewards.py``.
 """

@@ -175,9 +175,9 @@ class _Reader:
 
 
 def is_blank(text: str) -> bool:
-    """Return whether ``text`` has nothing to see: white space, controls and zero-width characters.
+    r"""Return whether ``text`` has nothing to see: white space, controls and zero-width marks.
 
-    >>> is_blank(" \\u200b\\n"), is_blank(".")
+    >>> is_blank(" \u200b\n"), is_blank(".")
     (True, False)
     """
     if text.isascii():
