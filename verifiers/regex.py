@@ -8,7 +8,10 @@ look-around; a pattern with these is refused with a `ValueError`.
 import functools
 from typing import Any, Literal
 
-import re2
+try:
+    import re2
+except ImportError as error:
+    raise ImportError("patterns need google-re2: pip install 'llmenvs[regex]'") from error
 
 from llmenvs.verifiers.blocks import checked_text
 from llmenvs.verifiers.verdict import Verdict
