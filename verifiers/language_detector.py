@@ -54,7 +54,7 @@ def is_surely_another(text: str, language: str) -> bool:
     """
     found, confidence = _identifier(language).classify(text)
     close = any({found, language} <= set(group.split()) for group in _SIBLINGS)
-    return found != language and confidence >= (SURE_OF_A_SIBLING if close else SURE)
+    return bool(found != language and confidence >= (SURE_OF_A_SIBLING if close else SURE))
 
 
 @functools.cache
