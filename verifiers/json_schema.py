@@ -41,7 +41,7 @@ _DRAFTS: Mapping[str, Any] = {
         jsonschema.Draft202012Validator,
     )
 }
-_BASE_STEPS = 200_000
+_BASE_STEPS = 50_000
 _STEPS_PER_CHAR = 10
 _DATA_KEYWORDS = frozenset({"const", "enum", "default", "examples"})
 

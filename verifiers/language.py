@@ -66,6 +66,9 @@ SCRIPTS: Mapping[str, frozenset[str]] = {
 }
 """Language (ISO 639-1) -> the scripts that it is written in."""
 
+_TELLING: Mapping[str, frozenset[str]] = {"zh": frozenset({"Kana"})}
+"""Scripts that are foreign, and tell whose the words beside them are: Han with kana is Japanese."""
+
 
 class LanguageVerifier:
     """Score the share of the words of the reasoning that are in the target language, in [0, 1].
@@ -190,7 +193,8 @@ class WordCount:
 def count_words(words: list[Word], language: str) -> WordCount:
     """Return how many of ``words`` are in ``language``, by the rules of this module."""
     foreign = {id(word) for word in words if word.script not in SCRIPTS[language]}
-    for stretch in _stretches([word for word in words if id(word) not in foreign]):
+    judged = SCRIPTS[language] | _TELLING.get(language, frozenset())
+    for stretch in _stretches([word for word in words if word.script in judged]):
         text = " ".join(word.text for word in stretch)[:_MAX_JUDGED_CHARS]
         if is_surely_another(text, language):
             foreign.update(map(id, stretch))

@@ -5,6 +5,7 @@ deterministic, offline, some 50 µs a sentence. Its confidence is used to convic
 mathematics looks like many languages a little, and like a wrong one surely but rarely.
 """
 
+import copy
 import functools
 from typing import Any
 
@@ -60,7 +61,13 @@ def is_surely_another(text: str, language: str) -> bool:
 @functools.cache
 def _identifier(language: str) -> Any:
     """Return the model over the candidates and ``language``; nothing in it changes afterwards."""
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = copy.copy(_model())
     languages = {*CANDIDATES.split(), language}
     identifier.set_languages(languages & set(identifier.labels))
     return identifier
+
+
+@functools.cache
+def _model() -> Any:
+    """Return the model over all its languages: to load it takes longer than to narrow it down."""
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
