@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,9 @@ from llmenvs.verifiers.verdict import Status, Verdict
 SHORT = Limits(cpu_s=1, wall_s=2.0, memory_bytes=1 << 30, output_bytes=10_000)
 
 
-def check(code: str, completion: str = "answer", limits: Limits = SHORT, **rules: str) -> Verdict:
+def check(code: str, completion: str = "answer", limits: Limits = SHORT, **rules: Any) -> Verdict:
     """Judge with a Python program as the checker."""
-    verifier = ExternalVerifier([sys.executable, "-c", code], limits=limits, **rules)  # type: ignore[arg-type]
+    verifier = ExternalVerifier([sys.executable, "-c", code], limits=limits, **rules)
     return verifier(completion)
 
 
@@ -47,7 +48,7 @@ def test_memory_is_limited() -> None:
 
 
 def test_the_last_line_of_the_output_decides_where_there_are_patterns() -> None:
-    rules = {"accepted_output": "verified", "refused_output": "refuted.*"}
+    rules: dict[str, Any] = {"accepted_output": "verified", "refused_output": "refuted.*"}
 
     assert check("print('hm'); print('verified')", **rules).score == 1.0
     assert check("print('refuted: no'); raise SystemExit(0)", **rules).score == 0.0
