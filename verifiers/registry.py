@@ -16,6 +16,22 @@ from llmenvs.verifiers.verdict import Verifier
 
 VERIFIERS: Mapping[str, tuple[str, str]] = {
     "answer": ("llmenvs.verifiers.answer:AnswerVerifier", "a short answer against several golds"),
+    "external": (
+        "llmenvs.verifiers.external:ExternalVerifier",
+        "a checker program accepts the answer",
+    ),
+    "format": (
+        "llmenvs.verifiers.format:FormatVerifier",
+        "the right tagged blocks, in the right order, once",
+    ),
+    "json_schema": (
+        "llmenvs.verifiers.json_schema:JSONSchemaVerifier",
+        "JSON that validates against a schema",
+    ),
+    "language": (
+        "llmenvs.verifiers.language:LanguageVerifier",
+        "the reasoning is in the language that was asked for",
+    ),
     "length": (
         "llmenvs.verifiers.length:LengthVerifier",
         "characters, words or tokens within a band",
@@ -23,6 +39,26 @@ VERIFIERS: Mapping[str, tuple[str, str]] = {
     "math": (
         "llmenvs.verifiers.math:MathVerifier",
         "a final mathematical answer, compared by its kind",
+    ),
+    "open_r1": (
+        "llmenvs.verifiers.open_r1:OpenR1Verifier",
+        "the format rewards of open-r1 and TRL",
+    ),
+    "regex": (
+        "llmenvs.verifiers.regex:RegexVerifier",
+        "a pattern matches, in linear time",
+    ),
+    "repetition": (
+        "llmenvs.verifiers.repetition:RepetitionVerifier",
+        "a penalty for n-grams that come again",
+    ),
+    "soft_overlong": (
+        "llmenvs.verifiers.length:SoftOverlongVerifier",
+        "DAPO's punishment of what is too long",
+    ),
+    "toolrl_length": (
+        "llmenvs.verifiers.length:ToolRLLengthVerifier",
+        "ToolRL's reward for a long thought",
     ),
 }
 """Name -> (entry point, what it checks)."""

@@ -32,7 +32,7 @@ def test_a_verifier_of_ones_own_is_found_by_its_path() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lenght", r"no verifier 'lenght' \(did you mean 'length'\?\); there are .*length, math"),
+        ("lenght", r"no verifier 'lenght' \(did you mean 'length'\?\); there are .*length, .*math"),
         ("zzz", r"no verifier 'zzz'; there are"),
         ("no.such.module:Name", r"cannot be imported: No module named 'no'"),
         ("llmenvs.verifiers.length:Nothing", r"cannot be imported: .*no attribute 'Nothing'"),
