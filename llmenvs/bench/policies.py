@@ -6,16 +6,14 @@ from typing import Any
 from llmenvs.env import TextEnv
 from llmenvs.policy import AsyncPolicy, FunctionPolicy, Policy
 
-SCRIPTED = ("oracle", "random", "noop")
-
 
 def load_policy(name: str, env: TextEnv[Any]) -> Policy | AsyncPolicy:
     """Return the policy of that name.
 
     Args:
-        name: ``oracle``, ``random`` or ``noop``, or ``package.module:name``. The entry point may
-            be a policy, a class or function without arguments that makes one, or a function from
-            a `Prompt` to a text.
+        name: ``oracle``, ``random``, ``noop`` or another scripted policy of the environment, or
+            ``package.module:name``. The entry point may be a policy, a class or function without
+            arguments that makes one, or a function from a `Prompt` to a text.
         env: whose scripted policies are meant.
 
     Raises:
@@ -26,12 +24,13 @@ def load_policy(name: str, env: TextEnv[Any]) -> Policy | AsyncPolicy:
     >>> type(load_policy("random", env)).__name__
     'FunctionPolicy'
     """
-    if name in SCRIPTED:
-        return env.scripted_policies()[name]
+    scripted = env.scripted_policies()
+    if name in scripted:
+        return scripted[name]
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise ValueError(
-            f"no policy {name!r}: there are {', '.join(SCRIPTED)}, "
+            f"no policy {name!r}: there are {', '.join(scripted)}, "
             "or give your own as package.module:name"
         )
     try:
