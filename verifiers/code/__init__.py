@@ -6,11 +6,9 @@ from llmenvs.verifiers.code.job import (
     CallResult,
     Ending,
     FunctionJob,
-    Iterated,
     Job,
     Limits,
     Missing,
-    Opaque,
     Raised,
     Returned,
     RunResult,
@@ -23,6 +21,7 @@ from llmenvs.verifiers.code.job import (
     TestOutcome,
 )
 from llmenvs.verifiers.code.open_sandbox import open_sandbox
+from llmenvs.verifiers.code.values import Iterated, Opaque
 
 __all__ = [
     "Accept",

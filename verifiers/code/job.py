@@ -105,7 +105,7 @@ class SuiteJob:
     """Run tests in a second sandbox, against proxies of the solution's functions.
 
     The solution's code and the tests never share a process. A test module may hold plain asserts,
-    ``test_...`` functions (async ones too), ``unittest.TestCase`` classes and a ``check(candidate)``
+    ``test_...`` functions, ``unittest.TestCase`` classes and a ``check(candidate)``
     as HumanEval has it; it may import the functions from ``solution`` or use their bare names.
 
     Attributes:
@@ -132,26 +132,6 @@ class SuiteJob:
 
 
 Job: TypeAlias = FunctionJob | StdinJob | SuiteJob
-
-
-@dataclass(frozen=True, slots=True)
-class Iterated:
-    """An iterator, view, range or deque that a function returned, as the items it gave."""
-
-    items: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """A value that is not plain data, known only by the name of its type. Equal to nothing."""
-
-    type_name: str
-
-    def __eq__(self, other: object) -> bool:
-        return False
-
-    def __hash__(self) -> int:
-        return hash(self.type_name)
 
 
 @dataclass(frozen=True, slots=True)
