@@ -15,7 +15,9 @@ from llmenvs.verifiers.code import kernel, landlock, namespaces, seccomp
 JOB_FD, RESULT_FD = 3, 4
 """Where a run reads its job and writes its results; 0, 1 and 2 are as everywhere."""
 
+_PLACES = (JOB_FD, 1, 2, RESULT_FD, 0)
 _PARKED_FD = 100  # above all that is in use while the descriptors are moved into place
+_DEVICE = landlock.WRITE  # of which only what applies to a file is granted
 _STACK_BYTES = 64 << 20
 _OPEN_FILES = 64
 _PENDING_SIGNALS = 64
@@ -41,16 +43,25 @@ class Confinement:
         self._kept_capability: int | None = config["kept_capability"]
         self._threads: int = config["threads"]
         self._abi = landlock.landlock_abi() if config["landlock"] else 0
-        self._rules: list[landlock.Rule] = []
-        if self._abi:
-            devices = [f"/dev/{name}" for name in namespaces.DEVICES]
-            self._rules += landlock.open_rules(config["visible"], landlock.READ)
-            self._rules += landlock.open_rules(config["listed"], landlock.LIST)
-            self._rules += landlock.open_rules(devices, landlock.WRITE)
+        self._rules = self._landlock_rules(config) if self._abi else []
         table = seccomp.native_table() if config["seccomp"] else None
         self._filter = seccomp.SeccompFilter(table) if table else None
         self._devnull = os.open("/dev/null", os.O_RDWR)
         self._base_bytes = 0
+
+    def _landlock_rules(self, config: Mapping[str, Any]) -> list[landlock.Rule]:
+        """Return what each run has to apply; the rest is applied to this server, once."""
+        devices = landlock.open_rules([f"/dev/{name}" for name in namespaces.DEVICES], _DEVICE)
+        seen = landlock.open_rules(config["visible"], landlock.READ)
+        seen += landlock.open_rules(config["listed"], landlock.LIST)
+        if self._private_mounts:  # Landlock would forbid the server to let runs mount
+            return [*seen, *devices]
+        base, above = os.path.dirname(self._scratch), os.path.dirname(os.path.dirname(self._scratch))
+        own = landlock.open_rules([base], landlock.WRITE)
+        own += landlock.open_rules([above], landlock.REMOVE)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        landlock.restrict_to([*seen, *devices, *own], self._abi)
+        return [*landlock.open_rules(["/"], landlock.READ), *devices]
 
     def measure(self) -> None:
         """Note what the fork-server itself takes, which no run is charged for."""
@@ -61,7 +72,8 @@ class Confinement:
 
         Args:
             limits: fields of `llmenvs.verifiers.code.job.Limits`.
-            descriptors: for the job, the output, the errors and the results.
+            descriptors: for the job, the output, the errors and the results, and one for the
+                standard input where there is any.
 
         Raises:
             OSError: a step failed; the process must end.
@@ -87,11 +99,12 @@ class Confinement:
             self._filter.install(os.getpid())
 
     def _place(self, descriptors: list[int]) -> None:
+        if len(descriptors) < len(_PLACES):
+            descriptors = [*descriptors, self._devnull]
         parked = [
             os.dup2(fd, _PARKED_FD + i, inheritable=False) for i, fd in enumerate(descriptors)
         ]
-        os.dup2(self._devnull, 0)
-        for fd, place in zip(parked, (JOB_FD, 1, 2, RESULT_FD), strict=True):
+        for fd, place in zip(parked, _PLACES, strict=True):
             os.dup2(fd, place)
         os.closerange(RESULT_FD + 1, 1 << 16)
 

@@ -8,7 +8,7 @@ A run is killed when its CPU time or its time on the clock is over, when the ver
 when the verifier's process ends, however it ends (a pidfd tells).
 
 Messages, one JSON object each over a SEQPACKET socket: first the configuration comes in and
-``{"pid": ...}`` goes out; then for each run the limits come in with four descriptors, and its end
+``{"pid": ...}`` goes out; then for each run the limits come in with their descriptors, and its end
 goes out. ``kill`` comes in during a run, or late, when it means nothing.
 """
 
@@ -35,17 +35,17 @@ EXIT_NOT_CONFINED = 120
 """Status of a child that could not be confined and has run nothing."""
 
 STANDARD_MODULES = (
-    "bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "fractions",
-    "functools", "heapq", "itertools", "math", "operator", "random", "re", "statistics", "string",
-    "threading", "typing",
+    "bisect", "collections", "copy", "functools", "heapq", "itertools", "math", "operator",
+    "random", "re", "string", "threading", "typing",
 )  # fmt: skip
-"""Imported beforehand, since most solutions use some of them."""
+"""Imported beforehand, since many solutions use some of them. Each module costs every run a little,
+for its pages and mappings are copied, so the list is short."""
 
 _LAZY_SUBMODULES = {
     "numpy": ("numpy.random", "numpy.linalg", "numpy.fft", "numpy.ma", "numpy.polynomial"),
 }
 _REQUEST_BYTES = 4096
-_NUM_DESCRIPTORS = 4
+_MAX_DESCRIPTORS = 5
 _LEAST_WATCH_S = 0.005
 _SCRATCH_WATCH_S = 0.05
 _NUM_CORES = os.cpu_count() or 1
@@ -97,6 +97,7 @@ class ForkServer:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.argv[:] = [""]
+        forms.warm_up()
         self._confinement.measure()
         gc.collect()
         gc.freeze()  # collections in a child would copy the pages of all that is here
@@ -124,7 +125,7 @@ class ForkServer:
 
     def _receive(self) -> tuple[bytes, list[int]]:
         fds = array.array("i")
-        space = socket.CMSG_SPACE(_NUM_DESCRIPTORS * fds.itemsize)
+        space = socket.CMSG_SPACE(_MAX_DESCRIPTORS * fds.itemsize)
         request, ancillary, _, _ = self._control.recvmsg(_REQUEST_BYTES, space)
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

@@ -20,8 +20,13 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN = 1
 _PR_SET_KEEPCAPS = 8
 _CAPABILITY_VERSION_3 = 0x20080522
 
+_CapabilityHeader = ctypes.c_uint32 * 2
+_CapabilitySets = ctypes.c_uint32 * 6
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
+for _name in ("capget", "capset", "mount", "prctl", "unshare"):
+    getattr(LIBC, _name)  # is looked up once, here, and not by every run
 
 
 def check(result: int, what: str) -> int:
@@ -52,8 +57,8 @@ def prctl(option: int, value: int = 0, pointer: object = None) -> int:
 
 def has_capability(number: int) -> bool:
     """Return whether this process has an effective capability, as `CAP_SYS_ADMIN`."""
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    sets = (ctypes.c_uint32 * 6)()
+    header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+    sets = _CapabilitySets()
     check(LIBC.capget(header, sets), "capget")
     return bool(sets[3 * (number // 32)] >> number % 32 & 1)
 
@@ -69,9 +74,9 @@ def drop_capabilities(*, keep: int | None = None) -> None:
     """
     bits = 0 if keep is None else 1 << keep
     wanted = [bits, bits, 0, 0, 0, 0]  # effective, permitted, inheritable; then those from 32 on
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    check(LIBC.capset(header, (ctypes.c_uint32 * 6)(*wanted)), "capset")
-    left = (ctypes.c_uint32 * 6)()
+    header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+    check(LIBC.capset(header, _CapabilitySets(*wanted)), "capset")
+    left = _CapabilitySets()
     check(LIBC.capget(header, left), "capget")
     if list(left) != wanted:
         raise OSError("capabilities are left after they were dropped")

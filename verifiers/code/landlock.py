@@ -28,6 +28,7 @@ _SCOPES = 0b11  # abstract Unix sockets, signals
 _OF_FILES = _WRITE_FILE | _READ_FILE | _TRUNCATE
 
 LIST = _READ_DIR
+REMOVE = _REMOVE_DIR
 READ = _READ_FILE | _READ_DIR
 WRITE = (
     READ | _WRITE_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE
@@ -40,7 +41,7 @@ class Rule(NamedTuple):
 
     Attributes:
         path_fd: of the path, opened with O_PATH.
-        rights: `LIST`, `READ` or `WRITE`.
+        rights: `LIST`, `READ`, `WRITE` or `REMOVE` (of empty folders).
     """
 
     path_fd: int

@@ -141,10 +141,10 @@ class _Slot:
                 worker.forget()
 
     def _starter(self, limits: Limits) -> Start:
-        def start(job: bytes, whole: bool) -> LocalProcess:  # noqa: FBT001 (a Start)
+        def start(job: bytes, stdin: bytes | None) -> LocalProcess:
             if self._worker is None:
                 self._worker = start_probed(self._settings)
-            return LocalProcess(self._worker, limits, job, whole=whole)
+            return LocalProcess(self._worker, limits, job, stdin=stdin)
 
         return start
 
@@ -152,10 +152,10 @@ class _Slot:
         # The tests wait for the solution, so their clock must not run out before its own.
         limits = replace(limits, wall_s=2 * limits.wall_s)
 
-        def start(job: bytes, whole: bool) -> LocalProcess:  # noqa: FBT001 (a Start)
+        def start(job: bytes, stdin: bytes | None) -> LocalProcess:
             if self._tests_worker is None:
                 self._tests_worker = start_probed(self._settings)
-            return LocalProcess(self._tests_worker, limits, job, whole=whole)
+            return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
 
         return start
 

@@ -4,7 +4,6 @@
 descriptors; a backend that cannot pass any, as a container on another kernel, brings its own.
 """
 
-import fcntl
 import os
 import select
 import time
@@ -20,7 +19,6 @@ GRACE_S = 5.0
 """Beyond the wall limit, after which the fork-server itself is taken for lost."""
 
 _READ_BYTES = 1 << 16
-_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
 class Exit(NamedTuple):
@@ -80,8 +78,9 @@ class LocalProcess:
     Args:
         worker: that no other process uses meanwhile.
         limits: of the run.
-        job: all of its input where ``whole``, else the first of it.
-        whole: the input is given as a file, and nothing can be sent later.
+        job: the first frame for it.
+        stdin: a program's standard input. It is then asked nothing later, and its results are read
+            only after its end.
         seed: of its global generators.
 
     Raises:
@@ -89,7 +88,7 @@ class LocalProcess:
     """
 
     def __init__(
-        self, worker: Worker, limits: Limits, job: bytes, *, whole: bool, seed: int = 0
+        self, worker: Worker, limits: Limits, job: bytes, *, stdin: bytes | None, seed: int = 0
     ) -> None:
         self.overflow = ""
         self._worker = worker
@@ -102,13 +101,17 @@ class LocalProcess:
         theirs: list[int] = []
         self._input = -1
         try:
-            theirs.append(self._open_input(job, whole=whole))
+            theirs.append(self._open_input())
             for name, most in (
                 ("output", limits.output_bytes),
                 ("errors", STDERR_BYTES),
                 ("result", limits.result_bytes + _READ_BYTES),
             ):
-                theirs.append(self._open_output(name, most))
+                # The results of a program are few and wait in their pipe; each look costs time.
+                watch = stdin is None or name != "result"
+                theirs.append(self._open_output(name, most, watch=watch))
+            if stdin is not None:
+                theirs.append(_file_with(stdin))
             worker.request(limits, seed=seed, fds=theirs)
         except BaseException:
             self._release()
@@ -117,8 +120,7 @@ class LocalProcess:
             for fd in theirs:
                 os.close(fd)
         self._poll.register(worker.socket, select.POLLIN)
-        if not whole:
-            self.send(job)
+        self.send(job)
 
     @property
     def stdout(self) -> bytes:
@@ -157,25 +159,17 @@ class LocalProcess:
             self._release()
         return self._exit
 
-    def _open_input(self, job: bytes, *, whole: bool) -> int:
-        if not whole:
-            theirs, self._input = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            os.set_blocking(theirs, True)  # noqa: FBT003 (the signature of os)
-            return theirs
-        # A file that nobody can change any more: no pipe to keep filled while the program reads.
-        file = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        written = 0
-        while written < len(job):
-            written += os.write(file, job[written:])
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
-        os.lseek(file, 0, os.SEEK_SET)
-        return file
+    def _open_input(self) -> int:
+        theirs, self._input = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(theirs, True)  # noqa: FBT003 (the signature of os)
+        return theirs
 
-    def _open_output(self, name: str, most: int) -> int:
+    def _open_output(self, name: str, most: int, *, watch: bool) -> int:
         ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(theirs, True)  # noqa: FBT003 (the signature of os)
         self._outputs[ours] = (name, bytearray(), most)
-        self._poll.register(ours, select.POLLIN)
+        if watch:
+            self._poll.register(ours, select.POLLIN)
         return theirs
 
     def _buffer(self, wanted: str) -> bytearray:
@@ -248,3 +242,11 @@ class LocalProcess:
         self._input = -1
 
 
+def _file_with(data: bytes) -> int:
+    """Return a file in memory: no pipe to keep filled while the program reads, and it can seek."""
+    file = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    written = 0
+    while written < len(data):
+        written += os.write(file, data[written:])
+    os.lseek(file, 0, os.SEEK_SET)
+    return file

@@ -13,7 +13,7 @@ import json
 import math
 import struct
 import sys
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -50,6 +50,10 @@ def pack_frame(message: dict[str, Any]) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"the message cannot be encoded: {error}") from error
     return HEADER.pack(len(body)) + body
+
+
+READY = pack_frame({"ready": True})
+"""The first frame of every run: it is confined, and has not read its job yet."""
 
 
 def read_frame(buffer: bytearray, max_bytes: int) -> dict[str, Any] | None:
@@ -159,7 +163,7 @@ def _encode_array(array: Any) -> dict[str, Any]:
     if array.dtype.kind not in _ARRAY_KINDS or array.dtype.itemsize > _MAX_ITEM_BYTES:
         return {"opaque": f"ndarray of {array.dtype}"}
     plain = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return {"array": [plain.dtype.str, list(array.shape), b64encode(plain.tobytes()).decode()]}
+    return {"array": [plain.dtype.str, list(array.shape), b2a_base64(plain.tobytes(), newline=False).decode()]}
 
 
 def decode(encoded: Any) -> Any:
@@ -227,7 +231,7 @@ def _decode_array(body: Any) -> Any:
         raise ProtocolError(f"no array of {dtype} may be sent")
     if len(shape) > _MAX_AXES or not all(type(size) is int and size >= 0 for size in shape):
         raise ProtocolError("the shape of an array must be a few sizes")
-    data = b64decode(text, validate=True)
+    data = a2b_base64(text, strict_mode=True)
     if math.prod(shape) * dtype.itemsize != len(data):
         raise ProtocolError("the bytes of an array do not fit its shape")
     return np.frombuffer(data, dtype).reshape(shape).copy()

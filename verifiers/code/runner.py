@@ -40,8 +40,8 @@ _LIMIT_ENDINGS = {
     "lost": Ending.WORKER_LOST,
 }
 
-Start = Callable[[bytes, bool], Process]
-"""Starts a process with the first bytes of its job, or with all of them (True)."""
+Start = Callable[[bytes, bytes | None], Process]
+"""Starts a process with the first frame of its job, and with standard input if it is a program."""
 
 
 def run_job(
@@ -75,8 +75,9 @@ def run_job(
 def run_program(job: StdinJob, limits: Limits, start: Start) -> RunResult:
     """Run a program on its standard input."""
     header = pack_frame({"form": "program", "source": job.source})
-    process = _deliver(start, header + job.stdin.encode(errors="surrogateescape"), whole=True)
+    process = start(header, job.stdin.encode(errors="surrogateescape"))
     exited = process.finish(kill=False)
+    _require_ready(process, exited)
     ending, detail = _ending_of(process, exited, limits)
     if ending is Ending.EXITED:
         raised = None
@@ -125,7 +126,7 @@ def run_suite(job: SuiteJob, limits: Limits, start: Start, start_tests: Start) -
         "mirror": job.mirror_arguments,
     }
     # The tests first: once the solution has run, nothing may fail that counts as our own fault.
-    tests = _deliver(start_tests, pack_frame(message), whole=False)
+    tests = _deliver(start_tests, pack_frame(message))
     report: SuiteReport | None = None
     try:
         solution = Solution(job.source, limits, start)
@@ -158,7 +159,7 @@ class Solution:
         self._limits = limits
         self._failure: tuple[Ending, str] | None = None
         header = {"form": "calls", "source": source, "result_bytes": limits.result_bytes}
-        self.process = _deliver(start, pack_frame(header), whole=False)
+        self.process = _deliver(start, pack_frame(header))
 
     def load(self) -> bool:
         """Wait until the source is loaded; return whether it could be."""
@@ -267,19 +268,27 @@ class Broker:
         return SuiteReport(passed, outcomes, self._num_calls, detail)
 
 
-def _deliver(start: Start, job: bytes, *, whole: bool) -> Process:
-    """Start a process and wait until it is confined, which is before it has read its job."""
-    process = start(job, whole)
+def _deliver(start: Start, job: bytes) -> Process:
+    """Start a process that will be asked more later, and wait until it is confined."""
+    process = start(job, None)
     try:
         ready = process.receive()
     except BaseException:
         process.finish(kill=True)
         raise
-    if ready != {"ready": True}:
-        exited = process.finish(kill=True)
+    if ready is None:
+        _require_ready(process, process.finish(kill=True))
+    return process
+
+
+def _require_ready(process: Process, exited: Exit) -> None:
+    """Raise unless the process was confined; nothing of its job can have run before that."""
+    ready = None
+    with suppress(ProtocolError):
+        ready = process.receive()
+    if ready is None:
         words = process.stderr.decode(errors="replace").strip() or f"it ended with {exited}"
         raise SandboxError(f"a run could not be confined: {words}")
-    return process
 
 
 def _pack_call(call: Call, *, mirror: bool) -> bytes:

@@ -6,8 +6,7 @@ at it while the run goes on, since nothing else bounds what all files take toget
 """
 
 import os
-import shutil
-import tempfile
+from functools import partial
 from typing import Protocol
 
 _BLOCK_BYTES = 512
@@ -69,6 +68,11 @@ class FolderScratch:
     watched = True
 
     def __init__(self, uid: int | None) -> None:
+        # Here, since they bring much that a mounted scratch has no use for.
+        import shutil
+        import tempfile
+
+        self._remove_tree = partial(shutil.rmtree, ignore_errors=True)
         self._uid = uid
         self._base = tempfile.mkdtemp(prefix="llmenvs-sandbox-")
         os.chmod(self._base, 0o711)  # noqa: S103 (a dropped user must pass through it)
@@ -100,8 +104,9 @@ class FolderScratch:
         try:
             os.rmdir(self.path)  # as it nearly always is: empty
         except OSError:
-            shutil.rmtree(self.path, ignore_errors=True)
+            self._remove_tree(self.path)
 
     def remove(self) -> None:
         """Remove the folder for good."""
-        shutil.rmtree(self._base, ignore_errors=True)
+        self._remove_tree(self._base)
+

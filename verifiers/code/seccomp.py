@@ -14,7 +14,7 @@ Source: seccomp(2), and Linux's classic BPF, ``include/uapi/linux/{filter,seccom
 """
 
 import ctypes
-import platform
+import os
 import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -66,7 +66,7 @@ TABLES = {
         syscalls_x86_64.AUDIT_ARCH, syscalls_x86_64.FIRST_FOREIGN_NUMBER, syscalls_x86_64.NUMBERS
     ),
 }
-"""By `platform.machine`."""
+"""By `os.uname` and its field ``machine``."""
 
 
 class SeccompFilter:
@@ -98,7 +98,7 @@ class SeccompFilter:
 
 def native_table() -> SyscallTable | None:
     """Return the table of this machine, or None where there is none yet."""
-    return TABLES.get(platform.machine())
+    return TABLES.get(os.uname().machine)
 
 
 def _compile(table: SyscallTable) -> Code:

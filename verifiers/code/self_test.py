@@ -39,7 +39,7 @@ def probe(worker: Worker) -> dict[str, dict[str, str]]:
     """
     job = StdinJob(_probe_source(), f"{_host_file()}\n")
     result = run_program(
-        job, LIMITS, lambda data, whole: LocalProcess(worker, LIMITS, data, whole=whole)
+        job, LIMITS, lambda data, stdin: LocalProcess(worker, LIMITS, data, stdin=stdin)
     )
     if result.ending is not Ending.FINISHED:
         errors = result.stderr.decode(errors="replace").strip()[-300:]

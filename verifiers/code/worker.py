@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from llmenvs.verifiers.code import exposure as exposing
@@ -82,12 +83,13 @@ class Worker:
         Args:
             limits: of the run.
             seed: of its global generators.
-            fds: ends of the pipes of its job, output, errors and results.
+            fds: ends of the pipes of its job, output, errors and results, and a file with its standard
+                input where it has one.
 
         Raises:
             SandboxError: the server is gone.
         """
-        message = json.dumps({**asdict(limits), "seed": seed}).encode()
+        message = _encode_request(limits, seed)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
         try:
             self.socket.sendmsg([message], rights)
@@ -147,6 +149,11 @@ class Worker:
     def _close_errors(self) -> None:
         if self._process.stderr is not None:
             self._process.stderr.close()
+
+
+@lru_cache(maxsize=64)
+def _encode_request(limits: Limits, seed: int) -> bytes:
+    return json.dumps({**asdict(limits), "seed": seed}).encode()
 
 
 def _start(settings: WorkerSettings, fds: tuple[int, int]) -> "subprocess.Popen[bytes]":
