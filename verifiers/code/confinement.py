@@ -56,7 +56,10 @@ class Confinement:
         seen += landlock.open_rules(config["listed"], landlock.LIST)
         if self._private_mounts:  # Landlock would forbid the server to let runs mount
             return [*seen, *devices]
-        base, above = os.path.dirname(self._scratch), os.path.dirname(os.path.dirname(self._scratch))
+        base, above = (
+            os.path.dirname(self._scratch),
+            os.path.dirname(os.path.dirname(self._scratch)),
+        )
         own = landlock.open_rules([base], landlock.WRITE)
         own += landlock.open_rules([above], landlock.REMOVE)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)

@@ -1,8 +1,8 @@
 """What of this machine code in a sandbox may see: Python, its libraries, and what is preloaded.
 
-Never a whole folder of installed packages: beside numpy there may lie a benchmark with its answers,
-and llmenvs itself has task sets with hidden tests. A module that is preloaded is shown with what its
-distribution requires, found through the metadata that installers leave.
+Never a whole folder of installed packages: beside numpy there may lie a benchmark with its
+answers, and llmenvs itself has task sets with hidden tests. A module that is preloaded is shown
+with what its distribution requires, found through the metadata that installers leave.
 """
 
 import os
@@ -66,7 +66,8 @@ def without_hidden(exposure: Exposure) -> tuple[list[str], list[str]]:
 
     For Landlock, which can allow what lies beneath a path but not except from it.
     """
-    readable, listed = [], []
+    readable: list[str] = []
+    listed: list[str] = []
     for root in exposure.visible:
         for path, is_split in _split(root, exposure.hidden):
             (listed if is_split else readable).append(path)

@@ -268,7 +268,9 @@ class Sandbox(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The backend's name."""
+        ...
 
     def run(self, job: Job, limits: Limits, *, accept: Accept | None = None) -> RunResult:
         """Run one job and return what it gave, whatever the code does.

@@ -16,6 +16,7 @@ from typing import NoReturn
 from llmenvs.verifiers.code.kernel import LIBC, check, syscall
 
 SCRATCH = "/scratch"
+_BUILD = "/tmp"  # noqa: S108 (a mount point that every system has; nothing goes to disk)
 DEVICES = ("null", "zero", "urandom", "random")
 
 _NEWNS, _NEWUSER = 0x00020000, 0x10000000
@@ -62,7 +63,8 @@ def private_tmpfs(path: str, size_bytes: int, files: int) -> None:
 
     Args:
         path: a folder.
-        size_bytes, files: what it can hold at most.
+        size_bytes: that all its files take together at most.
+        files: that it holds at most, folders too.
 
     Raises:
         OSError: the kernel refuses.
@@ -73,16 +75,14 @@ def private_tmpfs(path: str, size_bytes: int, files: int) -> None:
     _mount("tmpfs", path, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
 
 
-def _build_root(
-    visible: Iterable[str], hidden: Iterable[str], links: Mapping[str, str]
-) -> None:
+def _build_root(visible: Iterable[str], hidden: Iterable[str], links: Mapping[str, str]) -> None:
     os.umask(0o022)
     _mount(None, "/", None, _REC | _PRIVATE)
-    _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, "mode=755,size=1m,nr_inodes=1024")
-    os.mkdir("/tmp/new", 0o755)
-    os.mkdir("/tmp/old", 0o755)
-    _mount("/tmp/new", "/tmp/new", None, _BIND)
-    check(LIBC.pivot_root(b"/tmp", b"/tmp/old"), "pivot_root")
+    _mount("tmpfs", _BUILD, "tmpfs", _NOSUID | _NODEV, "mode=755,size=1m,nr_inodes=1024")
+    os.mkdir(f"{_BUILD}/new", 0o755)
+    os.mkdir(f"{_BUILD}/old", 0o755)
+    _mount(f"{_BUILD}/new", f"{_BUILD}/new", None, _BIND)
+    check(LIBC.pivot_root(_BUILD.encode(), f"{_BUILD}/old".encode()), "pivot_root")
     os.chdir("/")
     for path in visible:
         _show(path)

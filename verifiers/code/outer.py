@@ -75,7 +75,8 @@ def _options(exposure: Exposure) -> Iterator[str]:
     yield from ("--perms", "0755", "--dir", "/dev")
     for device in DEVICES:
         yield from ("--dev-bind", f"/dev/{device}", f"/dev/{device}")
-    yield from ("--perms", "0755", "--dir", SCRATCH, "--symlink", SCRATCH, "/tmp")
+    yield from ("--perms", "0755", "--dir", SCRATCH)
+    yield from ("--symlink", SCRATCH, "/tmp")  # noqa: S108 (inside)
     yield from ("--remount-ro", "/", "--chdir", "/")
 
 

@@ -1,8 +1,8 @@
 """The local sandbox: a few fork-servers, kept from run to run, and handed out to threads.
 
 Each slot has a fork-server for solutions, and one for tests once a suite is run, so that a suite
-needs no second slot and cannot wait for itself. Servers start when they are first needed, and a lost
-one is replaced. A server serves only after it has been probed.
+needs no second slot and cannot wait for itself. Servers start when they are first needed, and a
+lost one is replaced. A server serves only after it has been probed.
 """
 
 import os

@@ -51,11 +51,22 @@ def write_own_python() -> None:
     os.close(os.open(os.__file__, os.O_WRONLY))
 
 
+def read(path: str) -> None:
+    """Read a byte of a file."""
+    with open(path, "rb") as file:
+        file.read(1)
+
+
+def write(path: str) -> None:
+    """Make a file, and remove it."""
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    os.remove(path)
+
+
 def read_by_link() -> None:
     """Read a file of the host through a symbolic link."""
     os.symlink(HOST_FILE, "link")
-    with open("link", "rb") as file:
-        file.read(1)
+    read("link")
 
 
 def raise_limit() -> None:
@@ -71,14 +82,14 @@ def change_mode() -> None:
 
 
 DOORS: dict[str, Callable[[], object]] = {
-    "read a file of the host": lambda: open(HOST_FILE, "rb").read(1),
-    "read /etc/passwd": lambda: open("/etc/passwd", "rb").read(1),
+    "read a file of the host": lambda: read(HOST_FILE),
+    "read /etc/passwd": lambda: read("/etc/passwd"),
     "read /proc": lambda: os.listdir("/proc/self"),
     "list the host's root folder": lambda: os.listdir("/root"),
     "read through a link": read_by_link,
     "write to the standard library": write_own_python,
-    "write beside the scratch folder": lambda: open("../llmenvs-probe", "wb"),
-    "write to /dev/shm": lambda: open("/dev/shm/llmenvs-probe", "wb"),
+    "write beside the scratch folder": lambda: write("../llmenvs-probe"),
+    "write to /dev/shm": lambda: write("/dev/shm/llmenvs-probe"),  # noqa: S108
     "change a mode": change_mode,
     "change a time": lambda: os.utime(os.__file__),
     "make a hard link": lambda: os.link(os.__file__, "hard"),
@@ -123,6 +134,12 @@ def use_a_file() -> None:
     os.remove("file")
 
 
+def use_a_pair() -> None:
+    """Make a pair of sockets, as asyncio does."""
+    for end in socket.socketpair():
+        end.close()
+
+
 def import_a_module() -> None:
     """Import what is not loaded yet."""
     import colorsys
@@ -135,7 +152,7 @@ NEEDS: dict[str, Callable[[], object]] = {
     "a thread": use_a_thread,
     "a file in the current folder": use_a_file,
     "a module of the standard library": import_a_module,
-    "a pair of stream sockets": lambda: [end.close() for end in socket.socketpair()],
+    "a pair of stream sockets": use_a_pair,
     "a random number of the system": lambda: os.urandom(1),
     "a signal to itself": lambda: os.kill(os.getpid(), 0),
     "its own handler": lambda: signal.signal(signal.SIGALRM, signal.SIG_IGN),

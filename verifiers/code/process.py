@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from llmenvs.verifiers.code.job import Limits
-from llmenvs.verifiers.code.protocol import ProtocolError, read_frame
+from llmenvs.verifiers.code.protocol import read_frame
 from llmenvs.verifiers.code.worker import Worker
 
 STDERR_BYTES = 1 << 16
@@ -49,11 +49,19 @@ class Process(Protocol):
     """
 
     @property
-    def stdout(self) -> bytes: ...
+    def stdout(self) -> bytes:
+        """What came of its standard output."""
+        ...
+
     @property
-    def stderr(self) -> bytes: ...
+    def stderr(self) -> bytes:
+        """What came of its standard error."""
+        ...
+
     @property
-    def overflow(self) -> str: ...
+    def overflow(self) -> str:
+        """Which output was too long."""
+        ...
 
     def send(self, data: bytes) -> None:
         """Write to its job; what it does not take yet is kept for later."""
@@ -161,12 +169,12 @@ class LocalProcess:
 
     def _open_input(self) -> int:
         theirs, self._input = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(theirs, True)  # noqa: FBT003 (the signature of os)
+        os.set_blocking(theirs, True)
         return theirs
 
     def _open_output(self, name: str, most: int, *, watch: bool) -> int:
         ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(theirs, True)  # noqa: FBT003 (the signature of os)
+        os.set_blocking(theirs, True)
         self._outputs[ours] = (name, bytearray(), most)
         if watch:
             self._poll.register(ours, select.POLLIN)

@@ -163,7 +163,13 @@ def _encode_array(array: Any) -> dict[str, Any]:
     if array.dtype.kind not in _ARRAY_KINDS or array.dtype.itemsize > _MAX_ITEM_BYTES:
         return {"opaque": f"ndarray of {array.dtype}"}
     plain = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return {"array": [plain.dtype.str, list(array.shape), b2a_base64(plain.tobytes(), newline=False).decode()]}
+    return {
+        "array": [
+            plain.dtype.str,
+            list(array.shape),
+            b2a_base64(plain.tobytes(), newline=False).decode(),
+        ]
+    }
 
 
 def decode(encoded: Any) -> Any:

@@ -1,11 +1,13 @@
 """The forms of jobs: what is said to a confined process, and what its answers amount to.
 
-Nothing that the process says is trusted to be more than a value. How it ended comes from its sandbox.
+Nothing that the process says is trusted to be more than a value. How it ended comes from its
+sandbox.
 """
 
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from llmenvs.verifiers.code.job import (
@@ -140,9 +142,9 @@ def run_suite(job: SuiteJob, limits: Limits, start: Start, start_tests: Start) -
     ending, detail = solution.ending(exited, None if solution.lost else Ending.FINISHED)
     if report is not None and not report.outcomes and not report.detail:
         _, why = _ending_of(tests, tests_exit, limits)
-        report = SuiteReport(False, (), report.num_calls, f"the tests gave no verdict: {why}")
+        report = _no_pass(report.num_calls, f"the tests gave no verdict: {why}")
     if report is not None and report.passed and ending is not Ending.FINISHED:
-        report = SuiteReport(False, report.outcomes, report.num_calls, detail)
+        report = replace(report, passed=False, detail=detail)
     return _result(solution.process, exited, ending, detail, suite=report)
 
 
@@ -232,12 +234,12 @@ class Broker:
             try:
                 message = self._tests.receive()
                 if message is None:
-                    return SuiteReport(False, (), self._num_calls)
+                    return _no_pass(self._num_calls)
                 if "call" not in message:
                     return self._report(message)
                 self._tests.send(pack_frame(self._carry(message)))
             except ProtocolError as error:
-                return SuiteReport(False, (), self._num_calls, f"from the tests: {error}")
+                return _no_pass(self._num_calls, f"from the tests: {error}")
 
     def _carry(self, message: dict[str, Any]) -> dict[str, Any]:
         self._num_calls += 1
@@ -266,6 +268,10 @@ class Broker:
             detail = "the tests never called the solution"
         passed = not detail and all(outcome.passed for outcome in outcomes)
         return SuiteReport(passed, outcomes, self._num_calls, detail)
+
+
+def _no_pass(num_calls: int, detail: str = "") -> SuiteReport:
+    return SuiteReport(passed=False, outcomes=(), num_calls=num_calls, detail=detail)
 
 
 def _deliver(start: Start, job: bytes) -> Process:

@@ -1,8 +1,8 @@
 """The folder that a run may write in.
 
 Where each run mounts a file system of its own over it, there is nothing to make or to clear. Where
-mounts are not to be had, the server makes a folder for each run and removes it afterwards, and looks
-at it while the run goes on, since nothing else bounds what all files take together.
+mounts are not to be had, the server makes a folder for each run and removes it afterwards, and
+looks at it while the run goes on, since nothing else bounds what all files take together.
 """
 
 import os
@@ -21,13 +21,30 @@ class Scratch(Protocol):
     """
 
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """Where it is."""
+        ...
+
     @property
-    def watched(self) -> bool: ...
-    def make(self) -> None: ...
-    def is_over(self, size_bytes: int, files: int) -> bool: ...
-    def clear(self) -> None: ...
-    def remove(self) -> None: ...
+    def watched(self) -> bool:
+        """Whether to ask `is_over`."""
+        ...
+
+    def make(self) -> None:
+        """Get ready for a run."""
+        ...
+
+    def is_over(self, size_bytes: int, files: int) -> bool:
+        """Return whether the run has written more, or more files, than it may."""
+        ...
+
+    def clear(self) -> None:
+        """Remove what a run has left."""
+        ...
+
+    def remove(self) -> None:
+        """Remove all, for good."""
+        ...
 
 
 def make_scratch(path: str | None, uid: int | None) -> Scratch:
@@ -109,4 +126,3 @@ class FolderScratch:
     def remove(self) -> None:
         """Remove the folder for good."""
         self._remove_tree(self._base)
-

@@ -2,9 +2,9 @@
 
 Everything that is not named here fails with EPERM. There is no ``fork`` and no ``execve``, so one
 run is one process and killing it ends all of it; no ``socket``, so there is no network whatever
-namespaces exist; no ``ptrace``, ``io_uring``, ``bpf``, ``keyctl``, shared memory or ``memfd``. Calls
-that change what Landlock does not guard (``chmod``, ``chown``, ``utime``, extended attributes) are
-left out too. Some calls are allowed by their arguments only, see `_conditions`.
+namespaces exist; no ``ptrace``, ``io_uring``, ``bpf``, ``keyctl``, shared memory or ``memfd``.
+Calls that change what Landlock does not guard (``chmod``, ``chown``, ``utime``, extended
+attributes) are left out too. Some calls are allowed by their arguments only, see `_conditions`.
 
 The numbers come from a table for each architecture, `SyscallTable`; names that a table lacks do not
 exist there. The filter is a binary tree over the numbers: the kernel runs it once for every number
@@ -110,7 +110,11 @@ def _compile(table: SyscallTable) -> Code:
             bodies[-1] = (bodies[-1][0], number, body)
         else:
             bodies.append((number, number, body))
-    code = [_load(_ARCH_OFFSET), (_IF_EQUAL, 1, 0, table.audit_arch), (_RETURN, 0, 0, _KILL_PROCESS)]
+    code = [
+        _load(_ARCH_OFFSET),
+        (_IF_EQUAL, 1, 0, table.audit_arch),
+        (_RETURN, 0, 0, _KILL_PROCESS),
+    ]
     code.append(_load(_NUMBER_OFFSET))
     if table.first_foreign_number is not None:
         code.append((_IF_AT_LEAST, 0, 1, table.first_foreign_number))
@@ -166,7 +170,9 @@ def _conditions() -> dict[str, Code]:
     }
 
 
-def _by_argument(index: int, values: Iterable[int], *, among: Instruction, others: Instruction) -> Code:
+def _by_argument(
+    index: int, values: Iterable[int], *, among: Instruction, others: Instruction
+) -> Code:
     code = [_load_argument(index)]
     for value in values:
         code += [(_IF_EQUAL, 0, 1, value), among]

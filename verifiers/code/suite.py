@@ -11,6 +11,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 from llmenvs.verifiers.code.protocol import ProtocolError, decode, encode
@@ -29,8 +30,13 @@ Test = tuple[str, Callable[[], str]]
 class Verifier(Protocol):
     """The process that carries calls to the solution and takes the verdict."""
 
-    def read(self) -> dict[str, Any]: ...
-    def send(self, message: dict[str, Any]) -> None: ...
+    def read(self) -> dict[str, Any]:
+        """Return the next message."""
+        ...
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message."""
+        ...
 
 
 class SolutionError(Exception):
@@ -127,7 +133,7 @@ def _tests_of_class(name: str, kind: type) -> Iterator[Test]:
             yield f"{name}.{method}", _unittest_case(kind, method)
     elif name.startswith("Test"):
         for method in methods:
-            yield f"{name}.{method}", _guarded(lambda method=method: _plain_case(kind, method))
+            yield f"{name}.{method}", _guarded(partial(_plain_case, kind, method))
 
 
 def _plain_case(kind: type, method: str) -> None:

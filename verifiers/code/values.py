@@ -29,7 +29,7 @@ class Iterated:
 
 
 class Opaque:
-    """A value that is not plain data. Equal to nothing, not even itself, and neither true nor false.
+    """A value that is not plain data: equal to nothing, and neither true nor false.
 
     Attributes:
         type_name: all that is known of it.

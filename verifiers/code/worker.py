@@ -83,8 +83,8 @@ class Worker:
         Args:
             limits: of the run.
             seed: of its global generators.
-            fds: ends of the pipes of its job, output, errors and results, and a file with its standard
-                input where it has one.
+            fds: ends of the pipes of its job, output, errors and results, and a file with its
+                standard input where it has one.
 
         Raises:
             SandboxError: the server is gone.
@@ -144,7 +144,6 @@ class Worker:
         errors = self._process.stderr
         text = b"" if errors is None else errors.read()
         return text.decode(errors="replace").strip()[-500:] or "it ended without a word"
-
 
     def _close_errors(self) -> None:
         if self._process.stderr is not None:
