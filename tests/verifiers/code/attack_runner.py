@@ -28,12 +28,6 @@ from llmenvs.verifiers.code import (
 from llmenvs.verifiers.code.outer import Outer
 
 CALLS: list[tuple[list[int], int]] = [([1, 2, 3], 14), ([4], 16), ([], 0), ([10, 20], 500)]
-    ([1, 2, 3], 14),
-    ([4], 16),
-    ([], 0),
-    ([10, 20], 500),
-
-)
 PROGRAMS = (("3 4\n", "12"), ("10 -2\n", "-20"), ("0 5\n", "0"))
 SUITE = """
 from solution import f
