@@ -9,7 +9,6 @@ import atexit
 import os
 import sys
 import threading
-import traceback
 import types
 from typing import Any, NoReturn
 
@@ -175,11 +174,10 @@ def _exit_status(error: SystemExit) -> int:
 
 
 def _print_traceback(error: BaseException) -> None:
+    trace = error.__traceback__
     try:
-        # The first two frames are ours.
-        trace = error.__traceback__
-        trace = trace.tb_next if trace is not None else None
-        traceback.print_exception(type(error), error, trace)
+        # Without the first frame, which is ours; by the interpreter, which needs no module for it.
+        sys.__excepthook__(type(error), error, trace.tb_next if trace is not None else None)
     except BaseException:
         os.write(2, f"{type(error).__name__}\n".encode())
 

@@ -149,13 +149,12 @@ class _Slot:
         return start
 
     def _tests_starter(self, limits: Limits) -> Start:
-        # The tests wait for the solution, so their clock must not run out before its own.
-        limits = replace(limits, wall_s=2 * limits.wall_s)
-
         def start(job: bytes, stdin: bytes | None) -> LocalProcess:
             if self._tests_worker is None:
                 self._tests_worker = start_probed(self._settings)
-            return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
+            # The tests wait for the solution, so their clock must not run out before its own.
+            longer = replace(limits, wall_s=2 * limits.wall_s)
+            return LocalProcess(self._tests_worker, longer, job, stdin=stdin)
 
         return start
 

@@ -105,6 +105,7 @@ class LocalProcess:
         self._exit: Exit | None = None
         self._deadline = time.monotonic() + limits.wall_s + GRACE_S
         self._outputs: dict[int, tuple[str, bytearray, int]] = {}
+        self._ended: set[int] = set()
         self._poll = select.poll()
         theirs: list[int] = []
         self._input = -1
@@ -203,7 +204,7 @@ class LocalProcess:
         # Their end is not waited for: a fork of this process may hold copies of them.
         with suppress(KeyError, ValueError):
             self._poll.unregister(self._worker.socket)
-        for fd in list(self._outputs):
+        for fd in self._outputs.keys() - self._ended:
             while self._read(fd):
                 pass
         if ending is None:
@@ -219,6 +220,7 @@ class LocalProcess:
         except BlockingIOError:
             return False
         if not data:
+            self._ended.add(fd)
             with suppress(KeyError):
                 self._poll.unregister(fd)
             return False

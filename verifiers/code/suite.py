@@ -6,9 +6,7 @@ walk or a patched `unittest` on the solution's side find nothing here to work on
 """
 
 import builtins
-import linecache
 import sys
-import traceback
 import types
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -159,6 +157,8 @@ def _unittest_case(kind: Any, method: str) -> Callable[[], str]:
 
 
 def _statements(source: str, file: str, namespace: dict[str, Any]) -> Callable[[], str]:
+    import linecache  # here, for only processes that run tests have a use for it
+
     def run() -> None:
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         exec(compile(source, file, "exec"), namespace)  # noqa: S102 (the target's own tests)
@@ -178,6 +178,8 @@ def _guarded(test: Callable[[], str | None]) -> Callable[[], str]:
 
 def _describe(error: BaseException) -> str:
     """Return the exception, and the line of the tests that it came from."""
+    import traceback
+
     text = type(error).__name__
     message = _shorten(str(error), _MAX_MESSAGE // 2)
     text += f": {message}" if message else ""
