@@ -7,11 +7,12 @@
     python benchmarks/sandbox.py leftovers --runs 10000
 
 Prints one JSON object a line. ``throughput`` runs the same program in our fork-servers and in those
-of the prototype beside the checkout (../shared), in turns within each round, and gives the median of
-the rounds' ratios, since the machine is seldom quiet; it needs ``bwrap``. ``evalplus`` does so with
-``untrusted_check`` of the evalplus package in DIR (``pip install --no-deps --target DIR evalplus``),
-which forks the parent for each check and isolates nothing: its program is a constant of this file.
-``--parent-gib`` makes the parent as large as a trainer first. ``memory`` and ``leftovers`` read /proc.
+of the prototype beside the checkout (../shared), in turns within each round, and gives the median
+of the rounds' ratios, since the machine is seldom quiet; it needs ``bwrap``. ``evalplus`` does so
+with ``untrusted_check`` of the evalplus package in DIR, which forks the parent for each check and
+isolates nothing: what it runs is a constant of this file. To have it, ``pip install --no-deps
+--target DIR evalplus`` and what its import asks for. ``--parent-gib`` first makes the parent as
+large as a trainer. ``memory`` and ``leftovers`` read /proc.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,6 @@ PROTOTYPE = Path(__file__).parents[2] / "shared" / "sandbox-prototype"
 PROGRAM = StdinJob("print(int(input())*2)", "3")
 FUNCTION = "def double(x):\n    return 2 * x\n"
 LIMITS = Limits()
-NAMES = ("llmenvs-sandbox-", "bwrap", "start.py")
 
 
 def machine() -> dict[str, object]:
@@ -87,13 +88,22 @@ def runs_per_s(run: Callable[[int], None], *, workers: int, runs: int) -> float:
 def run_program(sandbox: Sandbox) -> None:
     """One run of ours, checked."""
     result = sandbox.run(PROGRAM, LIMITS)
-    assert result.ending is Ending.FINISHED and result.stdout == b"6\n", result
+    assert (result.ending, result.stdout) == (Ending.FINISHED, b"6\n"), result
+
+
+def run_ours(sandbox: Sandbox, _: int) -> None:
+    """One run of ours in any thread."""
+    run_program(sandbox)
 
 
 def warm(sandbox: Sandbox, workers: int) -> None:
     """Start all fork-servers."""
     sleep = StdinJob("import time; time.sleep(0.3)")
-    runs_per_s(lambda _: sandbox.run(sleep, LIMITS) and None, workers=workers, runs=1)
+
+    def start(_: int) -> None:
+        sandbox.run(sleep, LIMITS)
+
+    runs_per_s(start, workers=workers, runs=1)
 
 
 class Prototype:
@@ -110,7 +120,9 @@ class Prototype:
 
             options["site"] = str(Path(numpy.__file__).parents[1])
         self.servers = [
-            client.Worker(py=os.path.realpath(sys.executable), bwrap=shutil.which("bwrap"), **options)
+            client.Worker(
+                py=os.path.realpath(sys.executable), bwrap=shutil.which("bwrap"), **options
+            )
             for _ in range(workers)
         ]
 
@@ -135,7 +147,7 @@ def measure_throughput(rounds: int, runs: int) -> None:
                     warm(ours, workers)
                     compare(
                         "throughput",
-                        lambda _, ours=ours: run_program(ours),
+                        partial(run_ours, ours),
                         prototype.run,
                         workers=workers,
                         rounds=rounds,
@@ -208,7 +220,6 @@ def measure_evalplus(peer: str, parent_gib: float, rounds: int, runs: int) -> No
             settings={
                 "peer": "evalplus untrusted_check",
                 "parent_gib": round(resident_bytes(os.getpid()) / (1 << 30), 1),
-                "outer": type(sandbox).__name__ and sandbox.settings.outer,  # type: ignore[attr-defined]
             },
         )
     assert len(ballast) == int(parent_gib * 1024) << 20
@@ -285,7 +296,8 @@ def measure_leftovers(runs: int) -> None:
             "s.run(StdinJob('while True: pass'), Limits(cpu_s=100.0, wall_s=100.0))\n"
         )
         trainer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-        assert trainer.stdout is not None and trainer.stdout.readline()
+        assert trainer.stdout is not None
+        assert trainer.stdout.readline()
         time.sleep(0.5)
         trainer.send_signal(signal.SIGKILL)
         trainer.wait()
@@ -296,13 +308,11 @@ def measure_leftovers(runs: int) -> None:
 
 def traces() -> dict[str, set[str]]:
     """What a sandbox could leave behind on this machine."""
-    folders = [Path(tempfile.gettempdir()), Path("/dev/shm")]
+    folders = [Path(tempfile.gettempdir()), Path("/dev/shm")]  # noqa: S108
     shared = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
     return {
         "processes": {str(pid) for pid in processes() if "start.py" in command_of(pid)},
-        "files": {
-            str(path) for folder in folders for path in folder.glob("*llmenvs-sandbox*")
-        },
+        "files": {str(path) for folder in folders for path in folder.glob("*llmenvs-sandbox*")},
         "shared_memory": set(shared),
         "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/*llmenvs*")},
         "descriptors": {

@@ -9,7 +9,9 @@ import os
 import queue
 import threading
 import weakref
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
 from llmenvs.verifiers.code.job import (
@@ -22,7 +24,7 @@ from llmenvs.verifiers.code.job import (
     SandboxError,
 )
 from llmenvs.verifiers.code.process import LocalProcess
-from llmenvs.verifiers.code.runner import Start, run_job
+from llmenvs.verifiers.code.runner import run_job
 from llmenvs.verifiers.code.self_test import refuse_open_doors
 from llmenvs.verifiers.code.worker import Worker, WorkerSettings
 
@@ -119,8 +121,8 @@ class _Slot:
                 job,
                 limits,
                 accept=accept,
-                start=self._starter(limits),
-                start_tests=self._tests_starter(limits),
+                start=partial(self._start, limits),
+                start_tests=partial(self._start_tests, limits),
             )
         except BaseException:
             self.close()  # whatever was going on, nothing of it reaches the next run
@@ -140,23 +142,23 @@ class _Slot:
             if worker is not None:
                 worker.forget()
 
-    def _starter(self, limits: Limits) -> Start:
-        def start(job: bytes, stdin: bytes | None) -> LocalProcess:
-            if self._worker is None:
-                self._worker = start_probed(self._settings)
-            return LocalProcess(self._worker, limits, job, stdin=stdin)
+    def _start(self, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
+        if self._worker is not None:
+            with suppress(SandboxError):  # lost while it was idle: nothing was delivered to it
+                return LocalProcess(self._worker, limits, job, stdin=stdin)
+            self._worker.close()
+        self._worker = start_probed(self._settings)
+        return LocalProcess(self._worker, limits, job, stdin=stdin)
 
-        return start
-
-    def _tests_starter(self, limits: Limits) -> Start:
-        def start(job: bytes, stdin: bytes | None) -> LocalProcess:
-            if self._tests_worker is None:
-                self._tests_worker = start_probed(self._settings)
-            # The tests wait for the solution, so their clock must not run out before its own.
-            longer = replace(limits, wall_s=2 * limits.wall_s)
-            return LocalProcess(self._tests_worker, longer, job, stdin=stdin)
-
-        return start
+    def _start_tests(self, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
+        # The tests wait for the solution, so their clock must not run out before its own.
+        limits = replace(limits, wall_s=2 * limits.wall_s)
+        if self._tests_worker is not None:
+            with suppress(SandboxError):
+                return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
+            self._tests_worker.close()
+        self._tests_worker = start_probed(self._settings)
+        return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
 
 
 def start_probed(settings: WorkerSettings) -> Worker:

@@ -25,7 +25,7 @@ NUMBERS = {
     "readlink": 89, "umask": 95, "gettimeofday": 96, "getrlimit": 97, "getrusage": 98,
     "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104, "geteuid": 107, "getegid": 108,
     "getppid": 110, "getpgrp": 111, "getgroups": 115, "getresuid": 118, "getresgid": 120,
-    "getpgid": 121, "getsid": 124, "rt_sigpending": 127, "rt_sigtimedwait": 128,
+    "getpgid": 121, "getsid": 124, "capget": 125, "rt_sigpending": 127, "rt_sigtimedwait": 128,
     "rt_sigsuspend": 130, "sigaltstack": 131, "statfs": 137, "fstatfs": 138,
     "sched_getparam": 143, "sched_getscheduler": 145, "sched_get_priority_max": 146,
     "sched_get_priority_min": 147, "prctl": 157, "arch_prctl": 158, "setrlimit": 160,

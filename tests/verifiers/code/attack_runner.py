@@ -50,7 +50,11 @@ HONEST_FUNCTION = "def f(xs):\n    return sum(x * x for x in xs)\n"
 HONEST_PROGRAM = "a, b = map(int, input().split())\nprint(a * b)\n"
 LIMITS = Limits(cpu_s=0.7, wall_s=4.0, memory_bytes=400 << 20)
 HONEST_LIMITS = Limits(cpu_s=5.0, wall_s=60.0, memory_bytes=400 << 20)
-SLOW = ("sleep", "deadlock", "wait for", "half a frame", "hang", "spin", "flood")
+SLOW = (
+    "alarm", "bomb", "daemon", "deadlock", "dup2", "fill", "flood", "for ever", "frame length",
+    "grows", "half a frame", "handlers", "hang", "hash", "huge", "infinite", "limits",
+    "patch harness", "recursion", "sleep", "spin", "swallow", "wait for",
+)  # fmt: skip
 """Words of the names of attacks that last until a limit."""
 
 

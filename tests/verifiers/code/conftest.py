@@ -39,7 +39,11 @@ def outer(request: pytest.FixtureRequest) -> Outer:
 def _readable_python() -> str | None:
     """Return a Python of this version that a user who owns nothing can start."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for path in (os.path.realpath(sys.executable), f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+    for path in (
+        os.path.realpath(sys.executable),
+        f"/usr/bin/{version}",
+        f"/usr/local/bin/{version}",
+    ):
         command = [path, "-c", "import encodings"]
         try:
             subprocess.run(command, user=OTHER_UID, group=OTHER_UID, extra_groups=[], check=True)

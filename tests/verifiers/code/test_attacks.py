@@ -13,14 +13,18 @@ RUNNER = Path(__file__).with_name("attack_runner.py")
 
 def attack(command: list[str], outer: Outer, *options: str) -> None:
     run = subprocess.run(
-        [*command, str(RUNNER), outer, *options], capture_output=True, text=True, cwd="/"
+        [*command, str(RUNNER), outer, *options],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=False,
     )
     rows = [json.loads(line) for line in run.stdout.splitlines()]
     bad = [row for row in rows if row["passed"] or row["honest_failed"]]
 
     assert not bad
     assert run.returncode == 0, run.stderr
-    assert len(rows) > 200
+    assert len(rows) > 100
 
 
 def test_no_quick_attack_passes(outer: Outer, python_command: list[str]) -> None:

@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from llmenvs.verifiers.code import (
     Call,
     Ending,
@@ -50,6 +52,7 @@ def passes_as_program(sandbox: Sandbox, case: dict[str, Any]) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_cases_come_out_as_labelled(sandbox: Sandbox, shared: Path) -> None:
     text = (shared / "cases" / "code.jsonl").read_text()
     cases = [json.loads(line) for line in text.splitlines()]
