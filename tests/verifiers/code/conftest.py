@@ -1,0 +1,68 @@
+"""Sandboxes for the tests, and the arrangements that this machine can have."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llmenvs.verifiers.code import Sandbox, SandboxUnavailable, open_sandbox
+from llmenvs.verifiers.code.open_sandbox import why_not
+from llmenvs.verifiers.code.outer import Outer
+
+CHECKOUT = Path(__file__).parents[3]
+OTHER_UID = 65534
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The strongest sandbox of this machine, with two workers."""
+    try:
+        opened = open_sandbox(workers=2)
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+    with opened:
+        yield opened
+
+
+@pytest.fixture(params=list(Outer), ids=str)
+def outer(request: pytest.FixtureRequest) -> Outer:
+    """Each outer layer that can be tried here."""
+    layer: Outer = request.param
+    if problem := why_not(layer):
+        pytest.skip(f"{layer}: {problem}")
+    return layer
+
+
+def _readable_python() -> str | None:
+    """Return a Python of this version that a user who owns nothing can start."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for path in (
+        os.path.realpath(sys.executable),
+        f"/usr/bin/{version}",
+        f"/usr/local/bin/{version}",
+    ):
+        command = [path, "-c", "import encodings"]
+        try:
+            subprocess.run(command, user=OTHER_UID, group=OTHER_UID, extra_groups=[], check=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return path
+    return None
+
+
+@pytest.fixture(params=["as this user", "as another user"])
+def python_command(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """What runs Python with llmenvs as this user, and, where this is root, as another one."""
+    if request.param == "as this user":
+        yield [sys.executable]
+        return
+    python = _readable_python()
+    if os.getuid() != 0 or python is None:
+        pytest.skip("needs root, and a Python that others can read")
+    paths = os.pathsep.join([str(CHECKOUT), *(path for path in sys.path if "-packages" in path)])
+    switch = [f"--reuid={OTHER_UID}", f"--regid={OTHER_UID}", "--clear-groups"]
+    clean = ["env", "-i", f"PYTHONPATH={paths}", f"PATH={os.environ['PATH']}"]
+    yield ["setpriv", *switch, *clean, "PYTHONDONTWRITEBYTECODE=1", python]

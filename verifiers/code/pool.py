@@ -1,0 +1,183 @@
+"""The local sandbox: a few fork-servers, kept from run to run, and handed out to threads.
+
+Each slot has a fork-server for solutions, and one for tests once a suite is run, so that a suite
+needs no second slot and cannot wait for itself. Servers start when they are first needed, and a
+lost one is replaced. A server serves only after it has been probed.
+"""
+
+import os
+import queue
+import threading
+import weakref
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+
+from llmenvs.verifiers.code.job import (
+    Accept,
+    Ending,
+    Job,
+    Limits,
+    RunResult,
+    Sandbox,
+    SandboxError,
+)
+from llmenvs.verifiers.code.process import LocalProcess
+from llmenvs.verifiers.code.runner import run_job
+from llmenvs.verifiers.code.self_test import refuse_open_doors
+from llmenvs.verifiers.code.worker import Worker, WorkerSettings
+
+
+class LocalSandbox:
+    """Runs jobs on this machine. See `llmenvs.verifiers.code.job.Sandbox`.
+
+    Args:
+        name: of the backend.
+        settings: of its fork-servers.
+        workers: most runs at a time, at least 1.
+        first: a fork-server that runs already, to begin with.
+
+    Attributes:
+        settings: as given.
+    """
+
+    def __init__(
+        self, name: str, settings: WorkerSettings, *, workers: int, first: Worker | None = None
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"need workers >= 1, got {workers}")
+        self._name = name
+        self.settings = settings
+        self._num_workers = workers
+        self._reset(first)
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self._name
+
+    def run(self, job: Job, limits: Limits, *, accept: Accept | None = None) -> RunResult:
+        """Run one job; see `Sandbox.run`."""
+        if os.getpid() != self._owner_pid:
+            self._leave_to_owner()
+        slot = self._slots.get()
+        try:
+            if self._closed.is_set():
+                raise SandboxError("the sandbox is closed")
+            return slot.run(job, limits, accept)
+        finally:
+            self._slots.put(slot)
+
+    def close(self) -> None:
+        """End all fork-servers; see `Sandbox.close`."""
+        self._closed.set()
+        self._finalizer()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _reset(self, first: Worker | None = None) -> None:
+        self._owner_pid = os.getpid()
+        self._closed = threading.Event()
+        self._all = [_Slot(self.settings) for _ in range(self._num_workers)]
+        self._all[-1].keep(first)
+        self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()  # the warmest first
+        for slot in self._all:
+            self._slots.put(slot)
+        self._finalizer = weakref.finalize(self, _close_all, self._all, self._owner_pid)
+
+    def _leave_to_owner(self) -> None:
+        """Start afresh in a process that was forked, whose parent goes on using the servers."""
+        for slot in self._all:
+            slot.forget()
+        self._finalizer.detach()
+        self._reset()
+
+
+class _Slot:
+    """Room for one run: its fork-servers, which only one thread uses at a time."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._worker: Worker | None = None
+        self._tests_worker: Worker | None = None
+
+    def keep(self, worker: Worker | None) -> None:
+        """Use a server that runs already."""
+        self._worker = worker
+
+    def run(self, job: Job, limits: Limits, accept: Accept | None) -> RunResult:
+        try:
+            result = run_job(
+                job,
+                limits,
+                accept=accept,
+                start=partial(self._start, limits),
+                start_tests=partial(self._start_tests, limits),
+            )
+        except BaseException:
+            self.close()  # whatever was going on, nothing of it reaches the next run
+            raise
+        if result.ending is Ending.WORKER_LOST:
+            self.close()
+        return result
+
+    def close(self) -> None:
+        for worker in (self._worker, self._tests_worker):
+            if worker is not None:
+                worker.close()
+        self._worker = self._tests_worker = None
+
+    def forget(self) -> None:
+        for worker in (self._worker, self._tests_worker):
+            if worker is not None:
+                worker.forget()
+
+    def _start(self, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
+        if self._worker is not None:
+            with suppress(SandboxError):  # lost while it was idle: nothing was delivered to it
+                return LocalProcess(self._worker, limits, job, stdin=stdin)
+            self._worker.close()
+        self._worker = start_probed(self._settings)
+        return LocalProcess(self._worker, limits, job, stdin=stdin)
+
+    def _start_tests(self, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
+        # The tests wait for the solution, so their clock must not run out before its own.
+        limits = replace(limits, wall_s=2 * limits.wall_s)
+        if self._tests_worker is not None:
+            with suppress(SandboxError):
+                return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
+            self._tests_worker.close()
+        self._tests_worker = start_probed(self._settings)
+        return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
+
+
+def start_probed(settings: WorkerSettings) -> Worker:
+    """Start a fork-server and return it if all doors are closed.
+
+    Raises:
+        SandboxError: it does not start, or a door is open.
+    """
+    worker = Worker(settings)
+    try:
+        if settings.isolated:
+            refuse_open_doors(worker)
+    except BaseException:
+        worker.close()
+        raise
+    return worker
+
+
+def _close_all(slots: list[_Slot], owner_pid: int) -> None:
+    if os.getpid() == owner_pid:
+        for slot in slots:
+            slot.close()

@@ -1,0 +1,128 @@
+"""The folder that a run may write in.
+
+Where each run mounts a file system of its own over it, there is nothing to make or to clear. Where
+mounts are not to be had, the server makes a folder for each run and removes it afterwards, and
+looks at it while the run goes on, since nothing else bounds what all files take together.
+"""
+
+import os
+from functools import partial
+from typing import Protocol
+
+_BLOCK_BYTES = 512
+
+
+class Scratch(Protocol):
+    """The folder of the runs.
+
+    Attributes:
+        path: of the folder, the same for all runs of a server.
+        watched: whether `is_over` has to be asked during a run.
+    """
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def watched(self) -> bool:
+        """Whether to ask `is_over`."""
+        ...
+
+    def make(self) -> None:
+        """Get ready for a run."""
+        ...
+
+    def is_over(self, size_bytes: int, files: int) -> bool:
+        """Return whether the run has written more, or more files, than it may."""
+        ...
+
+    def clear(self) -> None:
+        """Remove what a run has left."""
+        ...
+
+    def remove(self) -> None:
+        """Remove all, for good."""
+        ...
+
+
+def make_scratch(path: str | None, uid: int | None) -> Scratch:
+    """Return the scratch at ``path``, where runs mount their own, or in a new folder for None.
+
+    Args:
+        path: of a folder, or None.
+        uid: of the user that runs become, None where they stay what the server is.
+    """
+    return MountedScratch(path) if path is not None else FolderScratch(uid)
+
+
+class MountedScratch:
+    """A mount point: each run mounts an empty file system on it that ends with the run."""
+
+    watched = False
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def make(self) -> None:
+        """Do nothing: the run mounts it."""
+
+    def is_over(self, size_bytes: int, files: int) -> bool:
+        """Return False: the mount has its limits itself."""
+        return False
+
+    def clear(self) -> None:
+        """Do nothing: it ended with the run."""
+
+    def remove(self) -> None:
+        """Do nothing: it is the file system of the namespace."""
+
+
+class FolderScratch:
+    """A folder made anew for each run, in one of the server's own."""
+
+    watched = True
+
+    def __init__(self, uid: int | None) -> None:
+        # Here, since they bring much that a mounted scratch has no use for.
+        import shutil
+        import tempfile
+
+        self._remove_tree = partial(shutil.rmtree, ignore_errors=True)
+        self._uid = uid
+        self._base = tempfile.mkdtemp(prefix="llmenvs-sandbox-")
+        os.chmod(self._base, 0o711)  # noqa: S103 (a dropped user must pass through it)
+        self.path = os.path.join(self._base, "run")
+
+    def make(self) -> None:
+        """Make the folder of the next run."""
+        os.mkdir(self.path, 0o700)
+        if self._uid is not None:
+            os.chown(self.path, self._uid, self._uid)
+
+    def is_over(self, size_bytes: int, files: int) -> bool:
+        """Return whether the run has written more, or more files, than it may."""
+        num_files = num_bytes = 0
+        for folder, folders, names in os.walk(self.path):
+            num_files += len(folders) + len(names)
+            for name in names:
+                try:
+                    status = os.lstat(os.path.join(folder, name))
+                except OSError:  # it is gone by now
+                    continue
+                num_bytes += status.st_blocks * _BLOCK_BYTES
+                if num_files > files or num_bytes > size_bytes:
+                    return True
+        return num_files > files
+
+    def clear(self) -> None:
+        """Remove the folder of the run that has ended."""
+        try:
+            os.rmdir(self.path)  # as it nearly always is: empty
+        except OSError:
+            self._remove_tree(self.path)
+
+    def remove(self) -> None:
+        """Remove the folder for good."""
+        self._remove_tree(self._base)
