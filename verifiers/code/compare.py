@@ -5,8 +5,8 @@ is expected allows a small error, absolute or relative. Lists, tuples and sets d
 rule says otherwise. A value of any other type (an instance that came from nowhere) equals nothing,
 and no method of a value is called that plain data does not have.
 
-The cost is bounded by the expected value: both are walked together, and a difference in type, length
-or keys ends the walk.
+The cost is bounded by the expected value: both are walked together, and a difference in type,
+length or keys ends the walk.
 """
 
 import math
@@ -112,7 +112,7 @@ def _same_number(given: Any, expected: Any, tolerance: float) -> bool:
         return _same_number(one.real, other.real, tolerance) and _same_number(
             one.imag, other.imag, tolerance
         )
-    if given == expected or (given != given and expected != expected):  # noqa: PLR0124 (NaN)
+    if given == expected or (given != given and expected != expected):  # NaN
         return True
     if not isinstance(expected, float) or not tolerance:
         return False
@@ -183,7 +183,7 @@ def _key(value: Any, depth: int = 0) -> Any:
     if kind is None or depth > _MAX_DEPTH:
         return ("unequal", id(value))
     if kind == "number":
-        return (kind, "nan") if value != value else (kind, value)  # noqa: PLR0124 (NaN)
+        return (kind, "nan") if value != value else (kind, value)  # NaN
     if kind == "bytes":
         return (kind, bytes(value))
     if kind in ("list", "tuple"):

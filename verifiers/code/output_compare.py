@@ -1,8 +1,8 @@
 """Whether the output of a program is the expected one, line by line.
 
 Both are compared whole: a line too few or too many is a difference. Where the expected text has a
-number with a decimal point or an exponent, the number in its place may differ by the tolerance; whole
-numbers must agree digit by digit.
+number with a decimal point or an exponent, the number in its place may differ by the tolerance;
+whole numbers must agree digit by digit.
 """
 
 import math

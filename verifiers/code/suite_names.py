@@ -9,6 +9,8 @@ import builtins
 import symtable
 from collections.abc import Iterator, Sequence
 
+from llmenvs.verifiers.code.shorten import short_repr
+
 _SOLUTION = "solution"
 _CANDIDATE = "candidate"
 
@@ -32,7 +34,9 @@ def names_under_test(
     if entry_point is not None and not (
         isinstance(entry_point, str) and all(map(str.isidentifier, entry_point.split(".")))
     ):
-        raise ValueError(f"target['entry_point'] must be the name of a function, got {entry_point!r}")
+        raise ValueError(
+            f"target['entry_point'] must be the name of a function, got {short_repr(entry_point)}"
+        )
     for index, statement in enumerate(checks):
         _parse(statement, f"target['asserts'][{index}]")
     source = "\n".join([tests, *checks])
@@ -57,9 +61,12 @@ def _taken_from_solution(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == _SOLUTION:
             yield from (alias.name for alias in node.names if alias.name != "*")
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == _SOLUTION:
-                yield node.attr
+        elif isinstance(node, ast.Attribute) and _is_solution(node.value):
+            yield node.attr
+
+
+def _is_solution(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == _SOLUTION
 
 
 def _undefined(source: str) -> Iterator[str]:

@@ -9,8 +9,8 @@
 
 The suite forms (asserts and test) take ``entry_point`` too, for a test that calls ``candidate``.
 Any form takes ``limits`` and, but for the suites, ``groups`` (a name for each test) and the leeway
-of a comparison: ``tolerance``, ``order_free``, ``sequences_alike`` and ``whitespace``. What a target
-says goes before what the verifier was told.
+of a comparison: ``tolerance``, ``order_free``, ``sequences_alike`` and ``whitespace``. What a
+target says goes before what the verifier was told.
 """
 
 import difflib
@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 from llmenvs.verifiers.code.compare import EqualityRule
 from llmenvs.verifiers.code.job import Call, Limits
 from llmenvs.verifiers.code.output_compare import WHITESPACE, Whitespace
+from llmenvs.verifiers.code.shorten import short_repr
 from llmenvs.verifiers.code.suite_names import names_under_test
 
 ONE_GROUP = "tests"
@@ -100,7 +101,9 @@ def read_target(target: Any, settings: Settings) -> CodeTarget:
     (Call(function='add', args=(1, 2), kwargs={}),)
     """
     if not isinstance(target, Mapping):
-        raise ValueError(f"target must be a dict, got {type(target).__name__}: {target!r:.200}")
+        raise ValueError(
+            f"target must be a dict, got {type(target).__name__}: {short_repr(target)}"
+        )
     form = _form_of(target)
     for key in target:
         if key not in _FORMS[form]:
@@ -200,7 +203,7 @@ def _read_call(name: str, index: int, value: Any) -> Call:
         return Call(name, (), dict(value))
     raise ValueError(
         f"target['inputs'][{index}] must be a list of the arguments of one call, or a dict of them "
-        f"by name, got {value!r:.200}"
+        f"by name, got {short_repr(value)}"
     )
 
 
@@ -211,7 +214,7 @@ def _read_stdin(target: Mapping[str, Any], settings: Settings) -> StdinTarget:
     for key, texts in (("stdin", stdin), ("stdout", stdout)):
         for index, text in enumerate(texts):
             if not isinstance(text, str):
-                raise ValueError(f"target[{key!r}][{index}] must be a str, got {text!r:.200}")
+                raise ValueError(f"target[{key!r}][{index}] must be a str, got {short_repr(text)}")
     return StdinTarget(tuple(stdin), tuple(stdout), _groups_of(target, len(stdin)), settings)
 
 
@@ -222,7 +225,9 @@ def _paired_lists(
     for key in (first, second):
         value = target.get(key)
         if not isinstance(value, list | tuple):
-            raise ValueError(f"target[{key!r}] must be a list with an item a test, got {value!r:.200}")
+            raise ValueError(
+                f"target[{key!r}] must be a list, an item for each test, got {short_repr(value)}"
+            )
         lists.append(value)
     if len(lists[0]) != len(lists[1]) or not lists[0]:
         raise ValueError(
@@ -238,7 +243,7 @@ def _groups_of(target: Mapping[str, Any], count: int) -> tuple[str, ...]:
     if not right or len(groups) != count:
         raise ValueError(
             f"target['groups'] must be a list of {count} names, one for each test, "
-            f"got {groups!r:.200}"
+            f"got {short_repr(groups)}"
         )
     return tuple(groups)
 
@@ -246,7 +251,7 @@ def _groups_of(target: Mapping[str, Any], count: int) -> tuple[str, ...]:
 def _read_suite(target: Mapping[str, Any], form: str, settings: Settings) -> SuiteTarget:
     setup = target.get("setup", "")
     if not isinstance(setup, str):
-        raise ValueError(f"target['setup'] must be source text, got {setup!r:.200}")
+        raise ValueError(f"target['setup'] must be source text, got {short_repr(setup)}")
     mirror = target.get("mirror_arguments", False)
     if not isinstance(mirror, bool):
         raise ValueError(f"target['mirror_arguments'] must be a bool, got {mirror!r}")
@@ -255,7 +260,9 @@ def _read_suite(target: Mapping[str, Any], form: str, settings: Settings) -> Sui
         checks = _read_asserts(target["asserts"])
     else:
         if not isinstance(target["test"], str) or not target["test"].strip():
-            raise ValueError(f"target['test'] must be source text, got {target['test']!r:.200}")
+            raise ValueError(
+                f"target['test'] must be source text, got {short_repr(target['test'])}"
+            )
         tests = f"{setup}\n{target['test']}" if setup else target["test"]
     names = names_under_test(tests, checks, entry_point=target.get("entry_point"))
     return SuiteTarget(tests, checks, names, mirror, settings)
@@ -264,7 +271,7 @@ def _read_suite(target: Mapping[str, Any], form: str, settings: Settings) -> Sui
 def _read_asserts(value: Any) -> tuple[str, ...]:
     right = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     if not right or not value:
-        raise ValueError(f"target['asserts'] must be a list of statements, got {value!r:.200}")
+        raise ValueError(f"target['asserts'] must be a list of statements, got {short_repr(value)}")
     return tuple(value)
 
 

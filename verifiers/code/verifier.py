@@ -128,7 +128,7 @@ class CodeVerifier:
         checked = read_target(target, self.settings)
         code = extract_code(completion) if isinstance(completion, str) else None
         if code is None:
-            return Verdict.no_answer("no program was found: the completion has no Python code block")
+            return Verdict.no_answer("the completion has no block of Python code")
         fault = _unfit(code, checked.settings.limits)
         if fault:
             return Verdict.scored(
