@@ -63,3 +63,4 @@ gymnasium.register(
     entry_point="llmenvs.envs.grid_world_discrete:GridWorldDiscreteEnv",
 )
 gymnasium.register("llmenvs/SearchQA-v0", entry_point="llmenvs.envs.search_qa:SearchQAEnv")
+gymnasium.register("llmenvs/CodeTest-v0", entry_point="llmenvs.envs.code_test:CodeTestEnv")

@@ -11,6 +11,7 @@ from llmenvs.verifiers.verdict import UNDECIDED, Status, Verdict, Verifier
 
 if TYPE_CHECKING:
     from llmenvs.verifiers.answer import AnswerVerifier
+    from llmenvs.verifiers.code.verifier import CodeVerifier
     from llmenvs.verifiers.compose import Gate, Product, WeightedSum
     from llmenvs.verifiers.consensus import best_of_n, majority_vote, pass_at_k
     from llmenvs.verifiers.external import ExternalVerifier
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UNDECIDED",
     "AnswerVerifier",
+    "CodeVerifier",
     "CosineLengthVerifier",
     "ExternalVerifier",
     "FormatVerifier",
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CodeVerifier": "llmenvs.verifiers.code.verifier",
     "AnswerVerifier": "llmenvs.verifiers.answer",
     "CosineLengthVerifier": "llmenvs.verifiers.length",
     "ExternalVerifier": "llmenvs.verifiers.external",

@@ -15,6 +15,10 @@ from typing import Any
 from llmenvs.verifiers.verdict import Verifier
 
 VERIFIERS: Mapping[str, tuple[str, str]] = {
+    "code": (
+        "llmenvs.verifiers.code.verifier:CodeVerifier",
+        "a program, run against tests in a sandbox",
+    ),
     "answer": ("llmenvs.verifiers.answer:AnswerVerifier", "a short answer against several golds"),
     "external": (
         "llmenvs.verifiers.external:ExternalVerifier",

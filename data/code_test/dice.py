@@ -34,7 +34,7 @@ class Dice:
     def decimal(self, low: int, high: int, *, digits: int = 1) -> float:
         """Return a number from ``low`` to ``high`` with so many digits behind the point."""
         scale = 10**digits
-        return self.number(low * scale, high * scale) / scale
+        return float(self.number(low * scale, high * scale) / scale)
 
     def chance(self, probability: float) -> bool:
         """Return True with this probability."""

@@ -59,7 +59,10 @@ def anagram_groups(words: list[str]) -> list[list[str]]:
 
 
 def _draw_stock(dice: Dice, n: int) -> dict[str, int]:
-    return {name: dice.number(1, 9) for name in sorted(set(dice.words(n, longest=1, letters="abcdefgh")))}
+    return {
+        name: dice.number(1, 9)
+        for name in sorted(set(dice.words(n, longest=1, letters="abcdefgh")))
+    }
 
 
 @problem(
@@ -121,7 +124,7 @@ def _draw_tree(dice: Dice, depth: int) -> Any:
     level=3,
     variants={"separator": (".", "/", "->")},
     draw=lambda dice, n: (
-        {name: _draw_tree(dice, n // 3) for name in sorted(set(dice.words(n, longest=2)))},
+        {name: _draw_tree(dice, n // 5) for name in sorted(set(dice.words(1 + n // 2, longest=2)))},
     ),
     bugs=(
         ("+ separator +", "+"),

@@ -141,7 +141,7 @@ def pack_bag(items: list[list[int]], limit: int) -> int:
 @problem(
     level=3,
     draw=lambda dice, n: (
-        [dice.word(1 + n % 5, "....#") for _ in range(1 + (n + dice.number(0, 2)) % 5)],
+        [dice.word(1 + n % 5, "......#") for _ in range(1 + (n + dice.number(0, 2)) % 5)],
     ),
     edges=((["."],), (["#"],), (["..", ".."],), ([".#", "#."],)),
     bugs=(
@@ -154,8 +154,8 @@ def grid_routes(grid: list[str]) -> int:
     """Count the routes through a grid.
 
     The rows of `grid` are equally long texts of "." for free cells and "#" for walls. Return the
-    number of routes from the top left cell to the bottom right one that go only right and down, over
-    free cells. If the first or the last cell is a wall, there is none.
+    number of routes from the top left cell to the bottom right one that go only right and down,
+    over free cells. If the first or the last cell is a wall, there is none.
     """
     ways = [1] + [0] * (len(grid[0]) - 1)
     for row in grid:
@@ -204,8 +204,8 @@ def fairest_split(numbers: list[int]) -> int:
 def palindrome_cuts(text: str) -> int:
     """Cut a text into palindromes.
 
-    A palindrome reads the same from both ends. Return the smallest number of cuts that divide `text`,
-    which is not empty, into palindromes. If the text is one itself, that is 0.
+    A palindrome reads the same from both ends. Return the smallest number of cuts that divide
+    `text`, which is not empty, into palindromes. If the text is one itself, that is 0.
     """
     fewest = [0]
     for end in range(1, len(text) + 1):
@@ -220,7 +220,7 @@ def palindrome_cuts(text: str) -> int:
 
 @problem(
     level=3,
-    variants={"gap": (1, 2, 3)},
+    variants={"gap": (2, 3)},
     draw=lambda dice, n: (dice.ints(n, 0, 20),),
     edges=(([9],), ([1, 9],), ([5, 1, 1, 5],), ([4, 9, 4, 4, 9, 4],)),
     bugs=(

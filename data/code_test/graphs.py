@@ -48,9 +48,7 @@ def count_components(count: int, edges: list[list[int]]) -> int:
 
 @problem(
     level=2,
-    draw=lambda dice, n: (
-        [-1] + [dice.number(0, node) for node in range(n)],
-    ),
+    draw=lambda dice, n: ([-1] + [dice.number(0, node) for node in range(n)],),
     edges=(([-1],), ([-1, 0, 1, 2],)),
     bugs=(
         ("depths[parents[node]] + 1", "depths[node - 1] + 1"),
@@ -61,8 +59,8 @@ def count_components(count: int, edges: list[list[int]]) -> int:
 def tree_height(parents: list[int]) -> int:
     """Find the height of a tree.
 
-    `parents[i]` is the parent of node i, which is always a node with a smaller number; node 0 is the
-    root and has -1. Return the number of edges on the longest way from the root to a node.
+    `parents[i]` is the parent of node i, which is always a node with a smaller number; node 0 is
+    the root and has -1. Return the number of edges on the longest way from the root to a node.
     """
     depths = [0]
     for node in range(1, len(parents)):
@@ -72,11 +70,16 @@ def tree_height(parents: list[int]) -> int:
 
 @problem(
     level=3,
-    draw=lambda dice, n: ([dice.word(n % 5 + 2, "...#") for _ in range(2 + n % 4)],),
-    edges=((["."],), (["#."],), ([".#", "#."],), (["..", ".."],)),
+    draw=lambda dice, n: ([dice.word(n % 5 + 2, "....#") for _ in range(2 + n % 4)],),
+    edges=(
+        (["."],),
+        (["#."],),
+        ([".#", "#."],),
+        (["..", ".."],),
+        (["..#...", "#.#.#.", "#...#."],),
+    ),
     bugs=(
         ("0 <= x < len(grid[0])", "0 <= x < len(grid)"),
-        ("(y, x) not in steps", "True and steps.get((y, x), 10**9) > 10**8"),
         ("[(-1, 0), (1, 0), (0, -1), (0, 1)]", "[(1, 0), (0, 1)]"),
         ("steps[row, column] + 1", "steps[row, column] + 2"),
     ),
@@ -85,8 +88,8 @@ def shortest_way_out(grid: list[str]) -> int:
     """Find the shortest way through a maze.
 
     The rows of `grid` are equally long texts of "." for free cells and "#" for walls. A step leads
-    to one of the four neighbours that is free. Return the smallest number of steps from the top left
-    cell to the bottom right one, or -1 if there is no way or one of the two is a wall.
+    to one of the four neighbours that is free. Return the smallest number of steps from the top
+    left cell to the bottom right one, or -1 if there is no way or one of the two is a wall.
     """
     goal = len(grid) - 1, len(grid[0]) - 1
     if grid[0][0] == "#" or grid[-1][-1] == "#":
@@ -117,9 +120,9 @@ def shortest_way_out(grid: list[str]) -> int:
 def first_order(count: int, rules: list[list[int]]) -> list[int]:
     """Put tasks into an order.
 
-    The tasks are the numbers from 0 to `count` - 1. A rule [a, b] says that task a must come before
-    task b. Return the order of all tasks that keeps every rule; of several, the one that is smallest
-    when they are compared item by item. Return an empty list if there is none.
+    The tasks are the numbers from 0 to `count` - 1. A rule [a, b] says that task a must come
+    before task b. Return the order of all tasks that keeps every rule; of several, the one that is
+    smallest when they are compared item by item. Return an empty list if there is none.
     """
     missing = [0] * count
     for _, after in rules:
@@ -181,7 +184,7 @@ def two_teams(count: int, rivals: list[list[int]]) -> list[int] | None:
     edges=((2, []), (3, [[0, 1, 9], [1, 2, 1], [0, 2, 2]]), (3, [[2, 1, 1], [1, 0, 1]])),
     bugs=(
         ("if length < distances[end]", "if distances[end] == unreachable"),
-        ("(b, a, weight)", "(a, b, weight)"),
+        ("((a, b), (b, a))", "((a, b),)"),
         ("distances[start] + weight", "weight"),
         ("-1 if distance == unreachable else distance", "distance"),
     ),
@@ -199,7 +202,7 @@ def cheapest_routes(count: int, roads: list[list[int]]) -> list[int]:
     while changed:
         changed = False
         for a, b, weight in roads:
-            for start, end, weight in ((a, b, weight), (b, a, weight)):
+            for start, end in ((a, b), (b, a)):
                 length = distances[start] + weight
                 if length < distances[end]:
                     distances[end] = length
@@ -280,7 +283,7 @@ def bridges(count: int, edges: list[list[int]]) -> list[list[int]]:
     ),
     bugs=(
         ("(short, long), (long, short)", "(short, long)"),
-        ("0 <= y < size", "0 <= y <= size"),
+        ("moves[row, column] + 1", "len(moves)"),
         ("for side in (-1, 1)", "for side in (1,)"),
     ),
 )

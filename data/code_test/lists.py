@@ -60,8 +60,9 @@ def rotate(numbers: list[int], steps: int, *, direction: str) -> list[int]:
 def window_spreads(numbers: list[int], *, width: int) -> list[int]:
     """Measure how far the numbers of each window lie apart.
 
-    For each $width consecutive items of `numbers`, from left to right, return the difference between
-    the greatest and the smallest of them. The list is empty if there are fewer than $width items.
+    For each $width consecutive items of `numbers`, from left to right, return the difference
+    between the greatest and the smallest of them. The list is empty if there are fewer than $width
+    items.
     """
     spreads = []
     for start in range(len(numbers) - width + 1):

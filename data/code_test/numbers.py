@@ -208,10 +208,7 @@ def power_cycle(base: int, modulus: int) -> list[int]:
 @problem(
     level=4,
     draw=lambda dice, n: (
-        [
-            [dice.number(0, m - 1), m]
-            for m in dice.shuffled((2, 3, 4, 5, 6, 8, 9))[: 2 + n % 3]
-        ],
+        [[dice.number(0, m - 1), m] for m in dice.shuffled((2, 3, 4, 5, 6, 8, 9))[: 2 + n % 3]],
     ),
     edges=(([[1, 4], [3, 6], [0, 5]],), ([[1, 2], [2, 4]],), ([[0, 2], [2, 3]],)),
     bugs=(

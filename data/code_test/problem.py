@@ -120,7 +120,7 @@ class Problem:
         tests = self._tests(Dice(rng), values)
         return Instance(
             values,
-            self._statement(values),
+            self.statement(values),
             tests[: len(VISIBLE_SIZES)],
             tests[len(VISIBLE_SIZES) :],
             self.solution(values),
@@ -162,27 +162,30 @@ class Problem:
         first = definition.body[1].lineno - 1
         return "".join(self._source.splitlines(keepends=True)[first:])
 
-    def _statement(self, values: Mapping[str, Any]) -> str:
+    def statement(self, values: Mapping[str, Any]) -> str:
+        """Return what is asked in a variant."""
         docstring = inspect.cleandoc(self.reference.__doc__ or "")
         return Template(docstring).substitute(values)
 
     def _tests(self, dice: Dice, values: Mapping[str, Any]) -> tuple[TestCase, ...]:
         """Draw tests that differ, no half of which has the same outcome where that can be had."""
+        edges = [self._test(edge, values) for edge in self.edges]
         tests: list[TestCase] = []
-        inputs: set[str] = set()
-        outcomes: Counter[str] = Counter()
+        inputs = {repr(test.arguments) for test in edges}
+        outcomes = Counter(repr(test.expected) for test in edges)
         for size in (*VISIBLE_SIZES, *HIDDEN_SIZES):
             for attempt in range(_MAX_REDRAWS):
                 test = self._test(self.draw(dice, size), values)
                 outcome = repr(test.expected)
-                common = outcomes[outcome] * 2 > len(tests) and attempt <= _MAX_REDRAWS // 2
-                if repr(test.arguments) not in inputs and not common:
+                common = 2 * outcomes[outcome] > len(edges) + len(tests)
+                if repr(test.arguments) in inputs:
+                    continue
+                if not common or attempt > _MAX_REDRAWS // 2:
                     tests.append(test)
                     inputs.add(repr(test.arguments))
                     outcomes[outcome] += 1
                     break
-        edges = [self._test(edge, values) for edge in self.edges]
-        return (*tests, *(test for test in edges if repr(test.arguments) not in inputs))
+        return (*tests, *edges)
 
     def _test(self, drawn: Any, values: Mapping[str, Any]) -> TestCase:
         arguments = drawn if isinstance(drawn, tuple) else (drawn,)

@@ -13,6 +13,7 @@ from llmenvs.data.search_qa.relations import RELATIONS, Relation
 Starts = Mapping[str, Sequence[Entity]]
 """The entities of one split that a question may name, by kind."""
 
+
 class BridgeDrafts:
     """Draws bridge questions whose answer is of one relation.
 

@@ -146,7 +146,5 @@ def _is_clean(world: World, chain: Chain) -> bool:
     answers = [value.text for value in chain.values]
     texts = [chain.start.name, *(world.passage(entity).text for entity in chain.entities)]
     return len({*map(normalize_answer, answers)}) == len(answers) and not any(
-        mentions(text, answer)
-        for hop, answer in enumerate(answers)
-        for text in texts[: hop + 1]
+        mentions(text, answer) for hop, answer in enumerate(answers) for text in texts[: hop + 1]
     )

@@ -33,23 +33,59 @@ class _Scale:
 
 
 _SCALES = (
-    _Scale("airport", RELATIONS["airport.elevation"], "airport", "at the higher elevation",
-           "at the lower elevation"),
-    _Scale("peak", RELATIONS["peak.elevation"], "summit", "with the greater elevation",
-           "with the smaller elevation"),
+    _Scale(
+        "airport",
+        RELATIONS["airport.elevation"],
+        "airport",
+        "at the higher elevation",
+        "at the lower elevation",
+    ),
+    _Scale(
+        "peak",
+        RELATIONS["peak.elevation"],
+        "summit",
+        "with the greater elevation",
+        "with the smaller elevation",
+    ),
     _Scale("river", RELATIONS["river.length"], "river", "of greater length", "of smaller length"),
-    _Scale("city", RELATIONS["city.population"], "city", "with the larger population",
-           "with the smaller population"),
-    _Scale("anthem", RELATIONS["anthem.adopted"], "anthem", "that was adopted later",
-           "that was adopted earlier", ratio=False),
+    _Scale(
+        "city",
+        RELATIONS["city.population"],
+        "city",
+        "with the larger population",
+        "with the smaller population",
+    ),
+    _Scale(
+        "anthem",
+        RELATIONS["anthem.adopted"],
+        "anthem",
+        "that was adopted later",
+        "that was adopted earlier",
+        ratio=False,
+    ),
 )
 _COUNTRY_SCALES = (
-    _Scale(COUNTRY, RELATIONS["geography.area"], "country", "with the largest area",
-           "with the smallest area"),
-    _Scale(COUNTRY, RELATIONS["geography.coastline"], "country", "with the longest coastline",
-           "with the shortest coastline"),
-    _Scale(COUNTRY, RELATIONS["people.population"], "country", "with the largest population",
-           "with the smallest population"),
+    _Scale(
+        COUNTRY,
+        RELATIONS["geography.area"],
+        "country",
+        "with the largest area",
+        "with the smallest area",
+    ),
+    _Scale(
+        COUNTRY,
+        RELATIONS["geography.coastline"],
+        "country",
+        "with the longest coastline",
+        "with the shortest coastline",
+    ),
+    _Scale(
+        COUNTRY,
+        RELATIONS["people.population"],
+        "country",
+        "with the largest population",
+        "with the smallest population",
+    ),
 )
 
 
@@ -196,9 +232,7 @@ def _of_two(which: str) -> str:
     return which
 
 
-def _measure(
-    world: World, scale: _Scale, keys: Sequence[str]
-) -> list[tuple[Entity, Value]] | None:
+def _measure(world: World, scale: _Scale, keys: Sequence[str]) -> list[tuple[Entity, Value]] | None:
     """Return the entity and number of each key; None unless all are known and far apart."""
     measured: list[tuple[Entity, Value]] = []
     for key in keys:

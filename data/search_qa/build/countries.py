@@ -17,12 +17,14 @@ _PARENTHESIS = re.compile(r"\s*\([^()]*\)")
 _HIGHEST = re.compile(r"^(?P<name>[^\d;]+?)(?: \((?P<other>[^)]*)\))? (?P<metres>[\d,]+)(?: m\b|$)")
 _NO_SUMMIT = re.compile(r"unnamed|location|tee|lighthouse|border|secondary|near |elevation", re.I)
 _BORDER = re.compile(r"^(?P<name>[^\d]+?) (?P<km>[\d,.]+) km(?: \([^)]*\))?$")
-_DATE = re.compile(r"\b\d{1,2} (?:January|February|March|April|May|June|July|August|September"
-                   r"|October|November|December)\b")
+_DATE = re.compile(
+    r"\b\d{1,2} (?:January|February|March|April|May|June|July|August|September"
+    r"|October|November|December)\b"
+)
 _UNSURE = re.compile(
     r"unknown|collective|traditional|no lyrics|multiple|committee|disputed|none|arranged|presumed"
-    r"|adapted|\bor\b|\[| and |,|;|\("
-    , re.I
+    r"|adapted|\bor\b|\[| and |,|;|\(",
+    re.I,
 )
 _SITE_TYPES = {"c": "cultural", "n": "natural", "m": "mixed"}
 
@@ -159,7 +161,8 @@ def _legislature(text: str) -> Value | None:
 def _economy(page: FactbookEntry) -> dict[str, Value]:
     section = "Economy"
     currency = re.match(
-        r"(.+?)(?: \(([A-Z]{2,3})\))? per US dollar", page.text(section, "Exchange rates", "Currency")
+        r"(.+?)(?: \(([A-Z]{2,3})\))? per US dollar",
+        page.text(section, "Exchange rates", "Currency"),
     )
     gdp = page.text(section, "GDP (official exchange rate)")
     tld = re.match(r"\.[a-z]{2}$", page.text("Communications", "Internet country code"))
@@ -206,8 +209,12 @@ def _symbols(page: FactbookEntry) -> dict[str, Value]:
     colors = [_plain(color) for color in page.text(section, "National color(s)").split(",")]
     aircraft = page.text("Transportation", "Civil aircraft registration country code prefix")
     return _given(
-        colors=Value(join_list(colors)) if all(re.fullmatch(r"[a-z -]+", c) for c in colors) else None,
-        anthem=Value(title[0], (title[1],) if title[1] else (), key=_slug(title[0])) if title else None,
+        colors=Value(join_list(colors))
+        if all(re.fullmatch(r"[a-z -]+", c) for c in colors)
+        else None,
+        anthem=Value(title[0], (title[1],) if title[1] else (), key=_slug(title[0]))
+        if title
+        else None,
         symbol=Value(symbol) if clear else None,
         aircraft=Value(aircraft) if re.fullmatch(r"[A-Z0-9]{1,3}", aircraft) else None,
     )

@@ -14,9 +14,13 @@ from llmenvs.data.search_qa.build.world import World
 from llmenvs.data.search_qa.normalization import normalize_answer
 from llmenvs.data.search_qa.relations import COUNTRY, RELATIONS, Relation
 
-ENTRIES = tuple(r for r in RELATIONS.values() if r.leads_to in (COUNTRY, "city") and r.kind in (
-    "airport", "city", "peak", "river", "site", "anthem"
-) and r.slot != "larger")
+ENTRIES = tuple(
+    r
+    for r in RELATIONS.values()
+    if r.leads_to in (COUNTRY, "city")
+    and r.kind in ("airport", "city", "peak", "river", "site", "anthem")
+    and r.slot != "larger"
+)
 """The relations that describe a country or a city by something else."""
 
 _ASKS = {
@@ -95,7 +99,9 @@ class IntersectionDrafts:
         answer = self._common(*(side.entity for side in sides))
         if answer is None:
             return None
-        countries = {side.entity.country for side in sides} | ({answer.key} if answer.key else set())
+        countries = {side.entity.country for side in sides} | (
+            {answer.key} if answer.key else set()
+        )
         for side in sides:
             countries |= side.chain.countries if side.chain else set()
         ask = pick(_ASKS[self._final.name], rng)

@@ -18,7 +18,33 @@ _RENAMED = MappingProxyType(
     }
 )
 _WITH_ARTICLE = frozenset(
-    "AE BS CD CF CG CK DO FK FO GB GM IM KM KY MH MP MV NL PH SB SC TC US VG VI".split()
+    [
+        "AE",
+        "BS",
+        "CD",
+        "CF",
+        "CG",
+        "CK",
+        "DO",
+        "FK",
+        "FO",
+        "GB",
+        "GM",
+        "IM",
+        "KM",
+        "KY",
+        "MH",
+        "MP",
+        "MV",
+        "NL",
+        "PH",
+        "SB",
+        "SC",
+        "TC",
+        "US",
+        "VG",
+        "VI",
+    ]
 )
 _OTHER_NAMES = MappingProxyType(
     {
@@ -40,7 +66,9 @@ _OTHER_NAMES = MappingProxyType(
         "VA": ("Holy See", "Vatican", "Holy See (Vatican City)"),
     }
 )
-_LEFT_OUT = frozenset("AN AQ AX BQ BV CS EH GS HM IO PS SJ TF UM XK".split())
+_LEFT_OUT = frozenset(
+    ["AN", "AQ", "AX", "BQ", "BV", "CS", "EH", "GS", "HM", "IO", "PS", "SJ", "TF", "UM", "XK"]
+)
 """No longer there, without inhabitants, disputed, or not a page of their own in the Factbook."""
 
 

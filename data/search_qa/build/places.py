@@ -55,7 +55,11 @@ class Gazetteer:
         """Return the city of that name in ``country``, near to ``position`` if one is given."""
         found = self.by_name.get((country, normalize_answer(name)), [])
         if position is not None:
-            found = [key for key in found if distance_km(_position(self.cities[key]), position) < _NEAR_KM]
+            found = [
+                key
+                for key in found
+                if distance_km(_position(self.cities[key]), position) < _NEAR_KM
+            ]
         return found[0] if len(found) == 1 else None
 
     def city_value(self, key: str) -> Value:

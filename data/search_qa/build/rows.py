@@ -64,7 +64,11 @@ def make_draft(
     bridges = [hop["answer"] for hop in hops if isinstance(hop["answer"], str)]
     given_away = any(mentions(question, text) for text in [*bridges, *row["answers"]])
     earlier = {normalize_answer(text) for text in bridges[:-1]} if select is None else set()
-    if given_away or not earlier.isdisjoint(map(normalize_answer, row["answers"])) or not leads_to_answer(world, row):
+    if (
+        given_away
+        or not earlier.isdisjoint(map(normalize_answer, row["answers"]))
+        or not leads_to_answer(world, row)
+    ):
         return None
     relation = f"{kind}:{hops[-1]['relation']}"
     return Draft(row, relation, countries)

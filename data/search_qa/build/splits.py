@@ -40,7 +40,11 @@ def _group(
 ) -> set[str]:
     group = [start]
     while len(group) < GROUP_SIZE:
-        border = {code for member in group for code in neighbours[member]} - {*group, *taken, *_FOR_TRAINING}
+        border = {code for member in group for code in neighbours[member]} - {
+            *group,
+            *taken,
+            *_FOR_TRAINING,
+        }
         if not border:
             break
         # Those with most neighbours in the group keep it compact.
@@ -54,4 +58,6 @@ def _by_continent(names: CountryNames) -> dict[str, list[str]]:
     for row in geonames("countries").values():
         if row["iso"] in names.text:
             continents[row["continentcode"]].append(row["iso"])
-    return {code: sorted(members) for code, members in sorted(continents.items()) if len(members) > 3}
+    return {
+        code: sorted(members) for code, members in sorted(continents.items()) if len(members) > 3
+    }
