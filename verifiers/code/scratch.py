@@ -47,14 +47,15 @@ class Scratch(Protocol):
         ...
 
 
-def make_scratch(path: str | None, uid: int | None) -> Scratch:
+def make_scratch(path: str | None, uid: int | None, temporary: str) -> Scratch:
     """Return the scratch at ``path``, where runs mount their own, or in a new folder for None.
 
     Args:
         path: of a folder, or None.
         uid: of the user that runs become, None where they stay what the server is.
+        temporary: the folder to make a new one in.
     """
-    return MountedScratch(path) if path is not None else FolderScratch(uid)
+    return MountedScratch(path) if path is not None else FolderScratch(uid, temporary)
 
 
 class MountedScratch:
@@ -84,14 +85,14 @@ class FolderScratch:
 
     watched = True
 
-    def __init__(self, uid: int | None) -> None:
+    def __init__(self, uid: int | None, temporary: str) -> None:
         # Here, since they bring much that a mounted scratch has no use for.
         import shutil
         import tempfile
 
         self._remove_tree = partial(shutil.rmtree, ignore_errors=True)
         self._uid = uid
-        self._base = tempfile.mkdtemp(prefix="llmenvs-sandbox-")
+        self._base = tempfile.mkdtemp(prefix="llmenvs-sandbox-", dir=temporary)
         os.chmod(self._base, 0o711)  # noqa: S103 (a dropped user must pass through it)
         self.path = os.path.join(self._base, "run")
 
