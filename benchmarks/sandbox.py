@@ -284,8 +284,10 @@ def measure_leftovers(runs: int) -> None:
         before = traces()
         with open_sandbox("local", workers=2, outer=outer) as sandbox:
             warm(sandbox, 2)
+            started = identities(descendants(os.getpid()))
             runs_per_s(lambda _: run_program(sandbox), workers=2, runs=runs // 2)
-        report("left after a close", outer=outer, runs=runs, **difference(before, traces()))
+        left = difference(before, traces()) | {"processes": len(started & all_identities())}
+        report("left after a close", outer=outer, runs=runs, started=len(started), **left)
         before = traces()
         code = (
             "import os\n"
@@ -299,11 +301,14 @@ def measure_leftovers(runs: int) -> None:
         assert trainer.stdout is not None
         assert trainer.stdout.readline()
         time.sleep(0.5)
+        started = identities(descendants(trainer.pid))
         trainer.send_signal(signal.SIGKILL)
         trainer.wait()
         trainer.stdout.close()
         time.sleep(1.0)
-        report("left after kill -9", outer=outer, **difference(before, traces()))
+        alive = all_identities(zombies=False)  # init alone can reap what has lost its parent
+        left = difference(before, traces()) | {"processes": len(started & alive)}
+        report("left after kill -9", outer=outer, started=len(started), **left)
 
 
 def traces() -> dict[str, set[str]]:
@@ -311,7 +316,6 @@ def traces() -> dict[str, set[str]]:
     folders = [Path(tempfile.gettempdir()), Path("/dev/shm")]  # noqa: S108
     shared = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
     return {
-        "processes": {str(pid) for pid in processes() if "start.py" in command_of(pid)},
         "files": {str(path) for folder in folders for path in folder.glob("*llmenvs-sandbox*")},
         "shared_memory": set(shared),
         "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/*llmenvs*")},
@@ -332,12 +336,22 @@ def processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def command_of(pid: int) -> str:
-    """The command line of a process, "" if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
+def identities(pids: list[int], *, zombies: bool = True) -> set[tuple[int, str]]:
+    """Processes as numbers that may be used again, and times of start."""
+    found = set()
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if zombies or fields[0] != "Z":
+            found.add((pid, fields[19]))
+    return found
+
+
+def all_identities(*, zombies: bool = True) -> set[tuple[int, str]]:
+    """All processes there are."""
+    return identities(processes(), zombies=zombies)
 
 
 def descendants(pid: int) -> list[int]:

@@ -90,7 +90,7 @@ class ForkServer:
         self._owner_fd = int(config["owner_fd"])
         sys.path[:] = [*sys.path, *config["import_path"]]
         _preload(config["preload"])
-        self._scratch = make_scratch(config["scratch"], config["uid"])
+        self._scratch = make_scratch(config["scratch"], config["uid"], config["temporary"])
         self._confinement = Confinement(config, self._scratch.path)
         os.environ["HOME"] = os.environ["TMPDIR"] = self._scratch.path
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 MIB = 1 << 20
 GIB = 1 << 30
+_MOST = 1 << 60  # what the kernel's own limits can say
 
 
 class SandboxUnavailable(RuntimeError):
@@ -58,8 +59,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be over 0, got {getattr(self, name)!r}")
+            if not 0 < getattr(self, name) < _MOST:
+                raise ValueError(f"{name} must be over 0 and finite, got {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True, slots=True)

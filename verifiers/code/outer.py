@@ -61,7 +61,8 @@ def _options(exposure: Exposure) -> Iterator[str]:
         yield from ("--unshare-user", "--cap-add", "CAP_SYS_ADMIN")
     for kind in ("pid", "net", "ipc", "uts", "cgroup-try"):
         yield f"--unshare-{kind}"
-    yield from ("--new-session", "--hostname", "sandbox", "--clearenv")
+    # Without a process of bubblewrap's own as process 1, which would be left for init to reap.
+    yield from ("--as-pid-1", "--new-session", "--hostname", "sandbox", "--clearenv")
     for name, value in ENVIRONMENT.items():
         yield from ("--setenv", name, value)
     yield from _folders_above(exposure.visible)

@@ -9,11 +9,11 @@ import os
 import queue
 import threading
 import weakref
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 
+from llmenvs.verifiers.code.exposure import find_exposure
 from llmenvs.verifiers.code.job import (
     Accept,
     Ending,
@@ -89,7 +89,8 @@ class LocalSandbox:
         self._owner_pid = os.getpid()
         self._closed = threading.Event()
         self._all = [_Slot(self.settings) for _ in range(self._num_workers)]
-        self._all[-1].keep(first)
+        if first is not None:
+            self._all[-1].keep(first)
         self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()  # the warmest first
         for slot in self._all:
             self._slots.put(slot)
@@ -104,24 +105,24 @@ class LocalSandbox:
 
 
 class _Slot:
-    """Room for one run: its fork-servers, which only one thread uses at a time."""
+    """Room for one run: its fork-servers, by what they are for, which one thread uses at a time."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._worker: Worker | None = None
-        self._tests_worker: Worker | None = None
+        self._workers: dict[str, Worker] = {}
 
-    def keep(self, worker: Worker | None) -> None:
+    def keep(self, worker: Worker) -> None:
         """Use a server that runs already."""
-        self._worker = worker
+        self._workers["solutions"] = worker
 
     def run(self, job: Job, limits: Limits, accept: Accept | None) -> RunResult:
+        """Run a job, and end the servers if anything was the matter with them."""
         try:
             result = run_job(
                 job,
                 limits,
                 accept=accept,
-                start=partial(self._start, limits),
+                start=partial(self._start, "solutions", limits),
                 start_tests=partial(self._start_tests, limits),
             )
         except BaseException:
@@ -132,33 +133,42 @@ class _Slot:
         return result
 
     def close(self) -> None:
-        for worker in (self._worker, self._tests_worker):
-            if worker is not None:
-                worker.close()
-        self._worker = self._tests_worker = None
+        """End the servers."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers = {}
 
     def forget(self) -> None:
-        for worker in (self._worker, self._tests_worker):
-            if worker is not None:
-                worker.forget()
-
-    def _start(self, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
-        if self._worker is not None:
-            with suppress(SandboxError):  # lost while it was idle: nothing was delivered to it
-                return LocalProcess(self._worker, limits, job, stdin=stdin)
-            self._worker.close()
-        self._worker = start_probed(self._settings)
-        return LocalProcess(self._worker, limits, job, stdin=stdin)
+        """Leave the servers to another process."""
+        for worker in self._workers.values():
+            worker.forget()
 
     def _start_tests(self, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
         # The tests wait for the solution, so their clock must not run out before its own.
         limits = replace(limits, wall_s=2 * limits.wall_s)
-        if self._tests_worker is not None:
-            with suppress(SandboxError):
-                return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
-            self._tests_worker.close()
-        self._tests_worker = start_probed(self._settings)
-        return LocalProcess(self._tests_worker, limits, job, stdin=stdin)
+        return self._start("pytest" if b"pytest" in job else "tests", limits, job, stdin)
+
+    def _start(self, purpose: str, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
+        worker = self._workers.pop(purpose, None)
+        if worker is not None:
+            try:
+                process = LocalProcess(worker, limits, job, stdin=stdin)
+            except SandboxError:  # lost while it was idle: nothing was delivered to it
+                worker.close()
+            else:
+                self._workers[purpose] = worker
+                return process
+        settings = _with_pytest(self._settings) if purpose == "pytest" else self._settings
+        worker = self._workers[purpose] = start_probed(settings)
+        return LocalProcess(worker, limits, job, stdin=stdin)
+
+
+def _with_pytest(settings: WorkerSettings) -> WorkerSettings:
+    preload = (*settings.preload, "pytest")
+    try:
+        return replace(settings, preload=preload, exposure=find_exposure(preload))
+    except ValueError as error:
+        raise SandboxError(f"the tests use pytest: {error}") from error
 
 
 def start_probed(settings: WorkerSettings) -> Worker:

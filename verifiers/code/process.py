@@ -128,7 +128,8 @@ class LocalProcess:
         finally:
             for fd in theirs:
                 os.close(fd)
-        self._poll.register(worker.socket, select.POLLIN)
+        self._control = worker.socket.fileno()
+        self._poll.register(self._control, select.POLLIN)
         self.send(job)
 
     @property
@@ -194,7 +195,7 @@ class LocalProcess:
         for fd, _ in self._poll.poll(left_s * 1000):
             if fd == self._input:
                 self._write()
-            elif fd == self._worker.socket.fileno():
+            elif fd == self._control:
                 self._take_ending(self._worker.receive_ending())
             else:
                 self._read(fd)
@@ -203,7 +204,7 @@ class LocalProcess:
         # The only process that held the other ends is dead, so all that it wrote is in the pipes.
         # Their end is not waited for: a fork of this process may hold copies of them.
         with suppress(KeyError, ValueError):
-            self._poll.unregister(self._worker.socket)
+            self._poll.unregister(self._control)
         for fd in self._outputs.keys() - self._ended:
             while self._read(fd):
                 pass

@@ -6,7 +6,7 @@ looks at it while the run goes on, since nothing else bounds what all files take
 """
 
 import os
-from functools import partial
+from contextlib import suppress
 from typing import Protocol
 
 _BLOCK_BYTES = 512
@@ -47,14 +47,15 @@ class Scratch(Protocol):
         ...
 
 
-def make_scratch(path: str | None, uid: int | None) -> Scratch:
+def make_scratch(path: str | None, uid: int | None, temporary: str) -> Scratch:
     """Return the scratch at ``path``, where runs mount their own, or in a new folder for None.
 
     Args:
         path: of a folder, or None.
         uid: of the user that runs become, None where they stay what the server is.
+        temporary: the folder to make a new one in.
     """
-    return MountedScratch(path) if path is not None else FolderScratch(uid)
+    return MountedScratch(path) if path is not None else FolderScratch(uid, temporary)
 
 
 class MountedScratch:
@@ -84,14 +85,11 @@ class FolderScratch:
 
     watched = True
 
-    def __init__(self, uid: int | None) -> None:
-        # Here, since they bring much that a mounted scratch has no use for.
-        import shutil
-        import tempfile
+    def __init__(self, uid: int | None, temporary: str) -> None:
+        import tempfile  # here, since it brings much that a mounted scratch has no use for
 
-        self._remove_tree = partial(shutil.rmtree, ignore_errors=True)
         self._uid = uid
-        self._base = tempfile.mkdtemp(prefix="llmenvs-sandbox-")
+        self._base = tempfile.mkdtemp(prefix="llmenvs-sandbox-", dir=temporary)
         os.chmod(self._base, 0o711)  # noqa: S103 (a dropped user must pass through it)
         self.path = os.path.join(self._base, "run")
 
@@ -104,25 +102,66 @@ class FolderScratch:
     def is_over(self, size_bytes: int, files: int) -> bool:
         """Return whether the run has written more, or more files, than it may."""
         num_files = num_bytes = 0
-        for folder, folders, names in os.walk(self.path):
-            num_files += len(folders) + len(names)
-            for name in names:
-                try:
-                    status = os.lstat(os.path.join(folder, name))
-                except OSError:  # it is gone by now
-                    continue
-                num_bytes += status.st_blocks * _BLOCK_BYTES
+        folders = [self.path]
+        while folders:
+            for entry in _entries(folders.pop()):
+                num_files += 1
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    with suppress(OSError):  # it is gone by now
+                        num_bytes += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
                 if num_files > files or num_bytes > size_bytes:
                     return True
-        return num_files > files
+        return False
 
     def clear(self) -> None:
         """Remove the folder of the run that has ended."""
         try:
             os.rmdir(self.path)  # as it nearly always is: empty
         except OSError:
-            self._remove_tree(self.path)
+            _remove_tree(self.path)
 
     def remove(self) -> None:
         """Remove the folder for good."""
-        self._remove_tree(self._base)
+        _remove_tree(self._base)
+
+
+def _remove_tree(path: str) -> None:
+    """Remove a folder with all in it, however deep that is.
+
+    Folders within folders are first moved up, so that no path grows over the limit of the kernel
+    and nothing here recurses: a run may have nested its folders for that very purpose.
+    """
+    with suppress(OSError):
+        number = 0
+        folders = [path]
+        while folders:
+            folder = folders[-1]
+            os.chmod(folder, 0o700)
+            deeper = []
+            for entry in _entries(folder):
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.path)
+                elif folder == path:
+                    deeper.append(entry.path)
+                else:
+                    number += 1
+                    deeper.append(os.path.join(path, f"moved.{number}"))
+                    os.chmod(entry.path, 0o700)  # to move a folder is to write to it
+                    os.rename(entry.path, deeper[-1])
+            if folder != path:
+                os.rmdir(folders.pop())
+                folders += deeper
+            elif deeper:
+                folders += deeper
+            else:
+                os.rmdir(folders.pop())
+
+
+def _entries(folder: str) -> "list[os.DirEntry[str]]":
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:  # it is gone by now, or cannot be read
+        return []

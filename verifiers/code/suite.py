@@ -116,7 +116,7 @@ def _collect(job: dict[str, Any], calls: Calls) -> Iterator[Test]:
         if isinstance(value, type):
             yield from _tests_of_class(name, value)
         elif name.startswith("test") and callable(value) and name not in job["names"]:
-            yield name, _guarded(value)
+            yield from _with_parameters(name, value)
     if callable(check := namespace.get("check")) and "check" not in job["names"]:
         yield "check", _guarded(lambda: check(namespace["candidate"]))
     for index, source in enumerate(job["checks"]):
@@ -131,13 +131,36 @@ def _tests_of_class(name: str, kind: type) -> Iterator[Test]:
             yield f"{name}.{method}", _unittest_case(kind, method)
     elif name.startswith("Test"):
         for method in methods:
-            yield f"{name}.{method}", _guarded(partial(_plain_case, kind, method))
+            case = partial(_plain_case, kind, method)
+            yield from _with_parameters(f"{name}.{method}", case, getattr(kind, method))
 
 
-def _plain_case(kind: type, method: str) -> None:
+def _plain_case(kind: type, method: str, **parameters: Any) -> None:
     instance = kind()
     getattr(instance, "setup_method", lambda *_: None)()
-    getattr(instance, method)()
+    getattr(instance, method)(**parameters)
+
+
+def _with_parameters(name: str, test: Any, marked: Any = None) -> Iterator[Test]:
+    """Give a test once for each row of its ``pytest.mark.parametrize``, or as it is."""
+    marks = getattr(test if marked is None else marked, "pytestmark", [])
+    rows: list[dict[str, Any]] = [{}]
+    for mark in marks:
+        if mark.name == "parametrize":
+            rows = [{**row, **more} for row in rows for more in _parameters(*mark.args[:2])]
+    for index, row in enumerate(rows):
+        yield f"{name}[{index}]" if row else name, _guarded(partial(test, **row))
+
+
+def _parameters(names: Any, rows: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",")]
+    for row in rows:
+        if type(row).__name__ == "ParameterSet":  # pytest.param
+            row = row.values
+        elif len(names) == 1:
+            row = (row,)
+        yield dict(zip(names, row, strict=True))
 
 
 def _unittest_case(kind: Any, method: str) -> Callable[[], str]:

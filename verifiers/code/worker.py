@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -112,7 +113,8 @@ class Worker:
 
     def close(self) -> None:
         """End the server and whatever runs in it, and wait until it has."""
-        self.socket.close()
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes another thread that waits for it
         if hasattr(self, "_process"):
             try:
                 self._process.wait(timeout=1.0)  # the closed socket ends it, and it tidies up
@@ -120,6 +122,7 @@ class Worker:
                 self._process.kill()
                 self._process.wait()
             self._close_errors()
+        self.socket.close()
 
     def forget(self) -> None:
         """Let go of the server in a process that was forked from its owner."""
@@ -190,6 +193,7 @@ def _config(settings: WorkerSettings, owner_fd: int) -> dict[str, Any]:
         "hidden": exposure.hidden,
         "links": exposure.links,
         "scratch": namespaces.SCRATCH if mounted else None,
+        "temporary": tempfile.gettempdir(),
         "private_mounts": mounted,
         "landlock": settings.isolated and landlock.landlock_abi() > 0,
         "seccomp": settings.isolated,

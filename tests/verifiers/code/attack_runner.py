@@ -2,8 +2,9 @@
 
     python attack_runner.py bubblewrap | namespaces | landlock  [--quick]
 
-A program of its own, so that tests can run it as another user. After each attack three honest
-solutions must pass in the same sandbox. It knows no sandbox but an isolated one.
+A program of its own, so that tests can run it as another user. After each attack (each tenth, with
+``--quick``) three honest solutions must pass in the same sandbox. It knows no sandbox but an
+isolated one.
 """
 
 import argparse
@@ -105,12 +106,13 @@ def main() -> int:
     args = parser.parse_args()
     status = 0
     with open_sandbox("local", outer=args.outer) as sandbox:
-        for name, form, source in attacks(quick=args.quick):
+        for index, (name, form, source) in enumerate(attacks(quick=args.quick)):
             start = time.monotonic()
             passed = passes(sandbox, form, source, LIMITS)
             row = {"attack": name, "form": form, "passed": passed}
             row["seconds"] = round(time.monotonic() - start, 3)
-            row["honest_failed"] = honest_pass(sandbox)
+            look = not args.quick or index % 10 == 0
+            row["honest_failed"] = honest_pass(sandbox) if look else []
             if passed or row["honest_failed"]:
                 status = 1
             sys.stdout.write(f"{json.dumps(row)}\n")

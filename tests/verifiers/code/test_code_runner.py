@@ -184,7 +184,7 @@ def test_what_a_run_took_is_told(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("name", ["cpu_s", "wall_s", "memory_bytes", "output_bytes", "files"])
 def test_limits_must_be_over_zero(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be over 0, got 0"):
+    with pytest.raises(ValueError, match=f"{name} must be over 0 and finite, got 0"):
         Limits(**{name: 0})
 
 
@@ -356,6 +356,40 @@ def test_the_tests_never_reach_the_process_of_the_solution(sandbox: Sandbox) -> 
     )
     tests = "A_MARK = 1\ndef test_a():\n    assert f('y') == []\n"
     assert suite(sandbox, source, tests).passed
+
+
+def test_tests_may_use_pytest(sandbox: Sandbox) -> None:
+    tests = """
+import pytest
+from solution import f
+
+@pytest.mark.parametrize("x", [1, 2, pytest.param(3, id="three")])
+def test_one(x):
+    assert f(x) == pytest.approx(2 * x)
+
+@pytest.mark.parametrize("x, y", [(1, 2), (2, 5)])
+def test_two(x, y):
+    assert f(x) == y
+
+class TestRaises:
+    def test_raises(self):
+        with pytest.raises(TypeError, match="operand"):
+            f(None)
+
+def test_skipped():
+    pytest.skip("no")
+"""
+    report = suite(sandbox, "def f(x):\n    return 2 * x", tests)
+
+    assert {outcome.name: outcome.passed for outcome in report.outcomes} == {
+        "test_one[0]": True,
+        "test_one[1]": True,
+        "test_one[2]": True,
+        "test_two[0]": True,
+        "test_two[1]": False,
+        "TestRaises.test_raises": True,
+        "test_skipped": False,
+    }
 
 
 # Preloaded modules

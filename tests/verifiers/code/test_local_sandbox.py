@@ -1,11 +1,9 @@
 """The local sandbox works from anywhere, replaces what is lost, and leaves nothing behind."""
 
-import glob
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -131,6 +129,18 @@ def test_a_closed_sandbox_says_so() -> None:
         sandbox.run(ECHO, LIMITS)
 
 
+def test_closing_ends_a_run_in_another_thread() -> None:
+    sandbox = open_sandbox()
+    results = []
+    slow = StdinJob("import time; time.sleep(60)")
+    thread = threading.Thread(target=lambda: results.append(sandbox.run(slow, LIMITS)))
+    thread.start()
+    time.sleep(0.5)
+    sandbox.close()
+    thread.join(timeout=20)
+    assert [result.ending for result in results] == [Ending.WORKER_LOST]
+
+
 def test_nothing_is_left_after_a_close(outer: Outer) -> None:
     descriptors = len(os.listdir("/proc/self/fd"))
     before = server_pids()
@@ -141,18 +151,18 @@ def test_nothing_is_left_after_a_close(outer: Outer) -> None:
     assert started
     assert not wait_until_gone(started)
     assert len(os.listdir("/proc/self/fd")) == descriptors
-    assert not glob.glob(f"{tempfile.gettempdir()}/llmenvs-sandbox-*/run/x")
 
 
-def test_nothing_is_left_after_kill_9(outer: Outer) -> None:
+def test_nothing_is_left_after_kill_9(outer: Outer, tmp_path: Path) -> None:
     before = server_pids()
-    folders = set(glob.glob(f"{tempfile.gettempdir()}/llmenvs-sandbox-*"))
     code = (
         f"{SCRIPT}\nif not os.fork():\n    import time; time.sleep(20); os._exit(0)\n"
         "print('ready', flush=True)\n"
         "sandbox.run(StdinJob('while True: pass'), Limits(cpu_s=99.0, wall_s=99.0))\n"
     )
-    owner = subprocess.Popen([sys.executable, "-c", code, outer], stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", code, outer]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     with owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"ready\n"
@@ -162,7 +172,7 @@ def test_nothing_is_left_after_kill_9(outer: Outer) -> None:
 
     assert started
     assert not wait_until_gone(started)
-    assert set(glob.glob(f"{tempfile.gettempdir()}/llmenvs-sandbox-*")) <= folders
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("how", ["script", "exec", "thread", "standard input"])
