@@ -87,7 +87,7 @@ def draft(answer: str, *, country: str = "TD", number: int = 0) -> Draft:
         "question": f"capital of land {number}",
         "subject": f"land {number}",
         "relation": "government.capital",
-        "passage_id": f"government/{number}",
+        "passage_id": f"government/{number}-{answer}",
         "answer": answer,
     }
     row = {"question": f"What is {number}?", "answers": [answer], "hops": [hop], "kind": "bridge"}
