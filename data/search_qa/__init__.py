@@ -2,8 +2,8 @@
 
 `load_corpus` and `load_questions` read the bundled files; `next_query`, `read_hop_answer` and
 `final_answer` follow a question's decomposition through passages. ``DATASHEET.md`` says where the
-facts are from and how the questions were made; ``python -m llmenvs.data.search_qa.build`` makes
-them again.
+facts are from and how the questions were made;
+``python -m llmenvs.data.search_qa.generation`` makes them again.
 """
 
 from llmenvs.data.search_qa.decomposition import final_answer, next_query, read_hop_answer

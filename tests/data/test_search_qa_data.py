@@ -87,6 +87,12 @@ def test_rows_are_whole_and_their_ids_unique(rows: Rows) -> None:
         assert not re.search(r"[{}#]|\bthe the\b|  ", row["question"])
 
 
+def test_no_two_questions_need_the_same_facts(rows: Rows) -> None:
+    chains = [sorted((hop["relation"], hop["passage_id"]) for hop in r["hops"]) for r in rows]
+
+    assert len(set(map(str, chains))) == len(rows)
+
+
 def test_all_kinds_and_lengths_are_there(rows: Rows) -> None:
     for split in ("train", "test"):
         counts = Counter(row["kind"] for row in rows if row["split"] == split)

@@ -33,7 +33,7 @@ def test_every_wording_is_read_back(kind: str, data: st.DataObject) -> None:
     assert read == {slot: facts[slot] for slot in stated}
 
 
-@pytest.mark.parametrize("name", ["Rio", "Rio Airport North", "rio airport II", ""])
+@pytest.mark.parametrize("name", ["Rio", "Ria Airport", "Rio Airport North", "rio airport II", ""])
 def test_a_passage_about_something_else_is_not_read(name: str) -> None:
     text = "Rio Airport is an airport known by the IATA code RIX. The city that it serves is Lima."
 

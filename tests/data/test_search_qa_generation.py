@@ -10,17 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llmenvs.data.search_qa.build.chains import mentions, patterns
-from llmenvs.data.search_qa.build.countries import land_borders
-from llmenvs.data.search_qa.build.places import distance_km
-from llmenvs.data.search_qa.build.rows import Draft, names_in
-from llmenvs.data.search_qa.build.selection import (
+from llmenvs.data.search_qa.generation.chains import mentions, patterns
+from llmenvs.data.search_qa.generation.countries import land_borders
+from llmenvs.data.search_qa.generation.places import distance_km
+from llmenvs.data.search_qa.generation.rows import Draft, names_in
+from llmenvs.data.search_qa.generation.selection import (
     MAX_ANSWER_SHARE,
     Selection,
     comes_up,
     within_shares,
 )
-from llmenvs.data.search_qa.build.sources import PACKAGES, FactbookEntry, plain, source_versions
+from llmenvs.data.search_qa.generation.sources import (
+    PACKAGES,
+    FactbookEntry,
+    plain,
+    source_versions,
+)
 from llmenvs.data.search_qa.loading import SOURCES_FILE
 from llmenvs.data.search_qa.relations import RELATIONS
 
@@ -87,7 +92,7 @@ def draft(answer: str, *, country: str = "TD", number: int = 0) -> Draft:
         "question": f"capital of land {number}",
         "subject": f"land {number}",
         "relation": "government.capital",
-        "passage_id": f"government/{number}",
+        "passage_id": f"government/{number}-{answer}",
         "answer": answer,
     }
     row = {"question": f"What is {number}?", "answers": [answer], "hops": [hop], "kind": "bridge"}
@@ -148,7 +153,7 @@ def test_the_script_makes_the_bundled_files(tmp_path: Path) -> None:
     bundled = json.loads((FOLDER / SOURCES_FILE).read_text("utf-8"))
     if source_versions() != bundled["packages"]:
         pytest.skip(f"other versions of {', '.join(PACKAGES)} are installed")
-    from llmenvs.data.search_qa.build.__main__ import main
+    from llmenvs.data.search_qa.generation.__main__ import main
 
     main(["--out", str(tmp_path)])
 

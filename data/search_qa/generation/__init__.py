@@ -1,0 +1,1 @@
+"""How the corpus and the questions were made; see ``data/search_qa/DATASHEET.md``."""
