@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmenvs.verifiers.math import MathVerifier, verify_math
     from llmenvs.verifiers.reward_function import as_reward_function
     from llmenvs.verifiers.scoring import score_async, score_many, score_stream
+    from llmenvs.verifiers.tool_call import ToolCallVerifier
 
 __all__ = [
     "UNDECIDED",
@@ -22,6 +23,7 @@ __all__ = [
     "LengthVerifier",
     "MathVerifier",
     "Status",
+    "ToolCallVerifier",
     "Verdict",
     "Verifier",
     "as_reward_function",
@@ -35,6 +37,7 @@ _MODULES = {
     "AnswerVerifier": "llmenvs.verifiers.answer",
     "LengthVerifier": "llmenvs.verifiers.length",
     "MathVerifier": "llmenvs.verifiers.math",
+    "ToolCallVerifier": "llmenvs.verifiers.tool_call",
     "as_reward_function": "llmenvs.verifiers.reward_function",
     "score_async": "llmenvs.verifiers.scoring",
     "score_many": "llmenvs.verifiers.scoring",

@@ -24,6 +24,10 @@ VERIFIERS: Mapping[str, tuple[str, str]] = {
         "llmenvs.verifiers.math:MathVerifier",
         "a final mathematical answer, compared by its kind",
     ),
+    "tool_call": (
+        "llmenvs.verifiers.tool_call:ToolCallVerifier",
+        "tool calls against the wanted ones, or ToolRL's reward",
+    ),
 }
 """Name -> (entry point, what it checks)."""
 

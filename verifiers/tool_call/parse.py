@@ -1,0 +1,270 @@
+r"""Read the tool calls out of a completion, in each of the notations that models are trained on.
+
+| dialect | as in | looks like |
+|---|---|---|
+| tagged | ToolRL, Hermes, Qwen | ``<tool_call>`` around one or more JSON objects |
+| json | Llama 3.1 | the completion is a JSON object, or an array of such |
+| openai | chat completions | the completion is a message with ``tool_calls``, or that list |
+| pythonic | Llama 3.2, BFCL | the completion is ``[f(a=1), g(b="x")]`` |
+
+A call object has ``name`` and either ``parameters`` or ``arguments``, an object; only OpenAI's
+messages give the arguments as a JSON string. Line breaks, indentation, arrays, code fences and
+blank lines change nothing. Thoughts in ``<think>`` hold no calls, and ``<information>`` is not the
+policy's. What was meant as a call but cannot be read is a problem; it counts as a call that nobody
+wanted. The cost is linear, and at most `MAX_CALLS` calls and problems are read.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from llmenvs.verifiers.answer_spans import policy_text
+from llmenvs.verifiers.tool_call.calls import MAX_CALLS, ToolCall
+from llmenvs.verifiers.tool_call.pythonic import NotCallsError, read_pythonic_calls
+from llmenvs.verifiers.tool_call.strict_json import JSONReader, NotJSONError, read_json
+
+
+class Dialect(StrEnum):
+    """A notation of calls."""
+
+    TAGGED = "tagged"
+    JSON = "json"
+    OPENAI = "openai"
+    PYTHONIC = "pythonic"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCalls:
+    """The calls of a completion.
+
+    Attributes:
+        calls: in the order in which they stand.
+        problems: one line for each piece that was meant as a call and cannot be read.
+        dialect: the notation; None where there is no call and no attempt at one.
+    """
+
+    calls: tuple[ToolCall, ...] = ()
+    problems: tuple[str, ...] = ()
+    dialect: Dialect | None = None
+
+    @property
+    def well_formed(self) -> bool:
+        """Whether all that was meant as a call can be read."""
+        return not self.problems
+
+
+def parse_tool_calls(completion: str, *, dialect: Dialect | None = None) -> ParsedCalls:
+    """Return the calls in ``completion``; it never raises on one.
+
+    Args:
+        completion: what the policy wrote, of any length.
+        dialect: the only notation to read; None takes the one that the completion is written in.
+
+    >>> parse_tool_calls('<tool_call>{"name": "ping", "arguments": {}}</tool_call>').calls
+    (ToolCall(name='ping', parameters={}),)
+    >>> parse_tool_calls("<tool_call> ping </tool_call>").problems
+    ('not JSON: Expecting value at character 12',)
+    """
+    text = without_thoughts(policy_text(completion))
+    if dialect in (None, Dialect.TAGGED) and "<tool_call>" in text:
+        return _Block(text).parsed()
+    if dialect is Dialect.TAGGED:
+        return ParsedCalls()
+    body = _bare(text)
+    if dialect is Dialect.PYTHONIC:
+        return _pythonic(body)
+    if body.startswith(("{", "[")):
+        found = _json(body)
+        if found.dialect is not None and dialect in (None, found.dialect):
+            return found
+    return _pythonic(body) if dialect is None else ParsedCalls()
+
+
+def calls_of_message(message: Mapping[str, Any]) -> ParsedCalls:
+    """Return the calls of an assistant message as an OpenAI-compatible endpoint returns it."""
+    items = message.get("tool_calls") or []
+    return _collect(items if isinstance(items, list) else [items], Dialect.OPENAI)
+
+
+_THINK = re.compile(r"<(/?)think>")
+
+
+def without_thoughts(text: str) -> str:
+    """Return ``text`` without its thoughts.
+
+    A thought goes from ``<think>`` to the next ``</think>``, or from the beginning where a template
+    has already opened it. One that is never closed stays, and a second closing tag closes nothing:
+    a call between the two is a call.
+    """
+    if "</think>" not in text:
+        return text
+    kept: list[str] = []
+    start, opened = 0, -1
+    for index, tag in enumerate(_THINK.finditer(text)):
+        if not tag[1]:
+            opened = tag.start() if opened < 0 else opened
+        elif opened >= 0 or index == 0:
+            kept.append(text[start : max(opened, 0)])
+            start, opened = tag.end(), -1
+    kept.append(text[start:])
+    return "\n".join(kept)
+
+
+_FILLER = re.compile(r"(?:\s+|```(?:\w+(?=\s))?)*")
+_OBJECT_ON_A_LINE = re.compile(r"\n\{|</tool_call>")
+
+
+class _Block:
+    """Reads the JSON values in ``<tool_call>`` blocks.
+
+    A block ends at the first closing tag that does not stand in a JSON string.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.reader = JSONReader(text)
+        self.calls: list[ToolCall] = []
+        self.problems: list[str] = []
+
+    def parsed(self) -> ParsedCalls:
+        position = self.text.find("<tool_call>")
+        while position >= 0:
+            if len(self.calls) + len(self.problems) >= MAX_CALLS:
+                self.problems.append(f"more than {MAX_CALLS} calls")
+                break
+            position = self.block(position + len("<tool_call>"))
+            position = self.text.find("<tool_call>", position)
+        return ParsedCalls(tuple(self.calls), tuple(self.problems), Dialect.TAGGED)
+
+    def block(self, position: int) -> int:
+        """Read the block that begins at ``position`` and return where it ends."""
+        calls_before = len(self.calls)
+        found = calls_before + len(self.problems)
+        while True:
+            filler = _FILLER.match(self.text, position)
+            position = position if filler is None else filler.end()
+            if self.text.startswith("</tool_call>", position):
+                if len(self.calls) + len(self.problems) == found:
+                    self.problems.append("an empty <tool_call> block")
+                return position + len("</tool_call>")
+            if position == len(self.text):
+                del self.calls[calls_before:]
+                self.problems.append("a <tool_call> block is never closed")
+                return position
+            if len(self.calls) + len(self.problems) >= MAX_CALLS:
+                return position
+            position = self.value(position)
+
+    def value(self, position: int) -> int:
+        """Read one JSON value, and return where the next one may begin."""
+        try:
+            value, end = self.reader.read(position)
+        except NotJSONError as error:
+            self.problems.append(str(error))
+            resumed = _OBJECT_ON_A_LINE.search(self.text, position)
+            return len(self.text) if resumed is None else resumed.start()
+        for item in value if isinstance(value, list) else [value]:
+            _add(item, Dialect.TAGGED, self.calls, self.problems)
+            if len(self.calls) + len(self.problems) >= MAX_CALLS:
+                break
+        return end
+
+
+_END_MARKS = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>")
+
+
+def _bare(text: str) -> str:
+    """Return a text without what a template or a code fence puts around it."""
+    text = text.strip().removeprefix("<|python_tag|>")
+    for mark in _END_MARKS:
+        text = text.removesuffix(mark).rstrip()
+    text = text.lstrip()
+    if text.startswith("```") and text.endswith("```") and "\n" in text:
+        text = text[text.index("\n") : -3].strip()
+    return text
+
+
+_MEANT_AS_JSON = re.compile(r'\[?\s*\{\s*"(?:name|parameters|arguments|tool_calls|function)"\s*:')
+_MEANT_AS_PYTHONIC = re.compile(r"\[?\s*[^\W\d][\w.]*\(\s*(?:\)|[^\W\d]\w*\s*=[^=])")
+
+
+def _json(body: str) -> ParsedCalls:
+    """Read a completion that is JSON; no dialect where it is not, or is something else's JSON."""
+    values: list[Any] = []
+    reader = JSONReader(body)
+    position = 0
+    try:
+        while position < len(body) and len(values) <= MAX_CALLS:
+            value, position = reader.read(position)
+            values += value if isinstance(value, list) else [value]
+            filler = _FILLER.match(body, position)
+            position = position if filler is None else filler.end()
+    except NotJSONError as error:
+        if _MEANT_AS_JSON.match(body) is None:
+            return ParsedCalls()
+        return ParsedCalls((), (str(error),), Dialect.JSON)
+    if len(values) == 1 and isinstance(values[0], dict) and "tool_calls" in values[0]:
+        return calls_of_message(values[0])
+    if any(isinstance(value, dict) and "function" in value for value in values):
+        return _collect(values, Dialect.OPENAI)
+    if any(_is_like_a_call(value) for value in values):
+        return _collect(values, Dialect.JSON)
+    return ParsedCalls()
+
+
+def _is_like_a_call(value: Any) -> bool:
+    return isinstance(value, dict) and "name" in value and _ARGUMENT_KEYS & value.keys() != set()
+
+
+def _pythonic(body: str) -> ParsedCalls:
+    """Read a completion that is calls in Python's notation; all of it or nothing."""
+    if _MEANT_AS_PYTHONIC.match(body) is None or not body.endswith((")", "]")):
+        return ParsedCalls()
+    try:
+        calls = read_pythonic_calls(body)
+    except NotCallsError as error:
+        return ParsedCalls((), (str(error),), Dialect.PYTHONIC)
+    problems = (f"more than {MAX_CALLS} calls",) if len(calls) > MAX_CALLS else ()
+    return ParsedCalls(tuple(calls[:MAX_CALLS]), problems, Dialect.PYTHONIC)
+
+
+def _collect(items: list[Any], dialect: Dialect) -> ParsedCalls:
+    calls: list[ToolCall] = []
+    problems: list[str] = []
+    for item in items[:MAX_CALLS]:
+        _add(item, dialect, calls, problems)
+    if len(items) > MAX_CALLS:
+        problems.append(f"more than {MAX_CALLS} calls")
+    return ParsedCalls(tuple(calls), tuple(problems), dialect)
+
+
+_ARGUMENT_KEYS = frozenset({"parameters", "arguments"})
+
+
+def _add(item: Any, dialect: Dialect, calls: list[ToolCall], problems: list[str]) -> None:
+    """Append ``item`` to the calls if it is one, else a line to the problems."""
+    if dialect is Dialect.OPENAI and isinstance(item, dict):
+        item = item.get("function", item)
+    if not isinstance(item, dict):
+        problems.append(f"not a call: {str(item)[:80]!r}")
+        return
+    name = item.get("name")
+    given = [key for key in ("parameters", "arguments") if key in item]
+    if not isinstance(name, str) or not name or len(given) != 1:
+        problems.append(
+            f"a call needs a name and parameters or arguments, got the keys {sorted(item)[:9]}"
+        )
+        return
+    parameters = item[given[0]]
+    if dialect is Dialect.OPENAI and isinstance(parameters, str):
+        try:
+            parameters = read_json(parameters)
+        except NotJSONError as error:
+            problems.append(f"the arguments of {name[:80]!r}: {error}")
+            return
+    if not isinstance(parameters, dict):
+        problems.append(f"the parameters of {name[:80]!r} must be an object")
+        return
+    calls.append(ToolCall(name, parameters))
