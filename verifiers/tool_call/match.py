@@ -74,7 +74,7 @@ def score_calls(wanted: Sequence[ToolCall], made: Sequence[ToolCall], unread: in
         TypeError: a parameter is not JSON.
 
     >>> right, junk = ToolCall("f", {"x": 1}), ToolCall("g")
-    >>> score_calls([right], [right] + [junk] * 9).mean
+    >>> round(score_calls([right], [right] + [junk] * 9).mean, 6)
     0.1
     >>> score_calls([], []).exact, score_calls([], [junk]).mean
     (True, 0.0)
@@ -131,7 +131,8 @@ def _best_pairs(wanted: list[_Profile], made: list[_Profile]) -> list[tuple[int,
     """Return the pairs (wanted, made) of calls of one name that have most in common in all."""
     if len(wanted) == len(made) == 1:
         return [(0, 0)]
-    from scipy.optimize import linear_sum_assignment  # takes long to import, and is rarely needed
+    # Rarely needed, and takes long to import; scipy has no type information.
+    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
     worth = [[pair.param_name + pair.param_value for pair in _row(one, made)] for one in wanted]
     rows, columns = linear_sum_assignment(worth, maximize=True)

@@ -1,9 +1,9 @@
 r"""ToolRL's published reward, to the last bit.
 
 Source: ``verl/utils/reward_score/rlla.py`` of ToolRL (qiancheng0/ToolRL, 8cee13e; Qian et al.,
-2025, arXiv:2504.13958). The order of the floating-point operations is its own. It is reproduced with its
-faults: true equals 1, the matching is greedy, only the first block counts and must hold one JSON
-object a line, extra calls cost little. What differs, on purpose:
+2025, arXiv:2504.13958). The order of the floating-point operations is its own. It is reproduced
+with its faults: true equals 1, the matching is greedy, only the first block counts and must hold
+one JSON object a line, extra calls cost little. What differs, on purpose:
 
 - a bad ground truth is a `ValueError` (in ToolRL it raises, or scores the minimum);
 - JSON nested more than 200 deep is unreadable (in ToolRL that depends on the stack);
