@@ -107,9 +107,9 @@ def as_wanted_calls(target: Any) -> list[ToolCall]:
             raise ValueError(f"target must be a list of calls, got {target!r}: {error}") from error
     if target is None:
         return []
-    if isinstance(target, Mapping | ToolCall):
+    if isinstance(target, (dict, ToolCall)):
         target = [target]
-    if not isinstance(target, Sequence) or isinstance(target, str | bytes):
+    if not isinstance(target, (list, tuple)):
         raise ValueError(f"target must be a list of calls, None or JSON text, got {target!r}")
     if len(target) > MAX_CALLS:
         raise ValueError(f"target must hold at most {MAX_CALLS} calls, got {len(target)}")
@@ -126,17 +126,20 @@ def calls_to_json(calls: Sequence[ToolCall]) -> str:
 _ENCODER = json.JSONEncoder()
 
 
+_CALL_KEYS = {"name", "parameters"}
+
+
 def _wanted_call(item: Any, index: int) -> ToolCall:
     if isinstance(item, ToolCall):
         call = item
-    elif isinstance(item, Mapping) and item.keys() == {"name", "parameters"}:
+    elif isinstance(item, dict) and item.keys() == _CALL_KEYS:
         call = ToolCall(item["name"], item["parameters"])
     else:
         raise ValueError(
             f"target must hold calls with the keys 'name' and 'parameters', got {item!r} "
             f"at index {index}"
         )
-    if not isinstance(call.name, str) or not call.name or not isinstance(call.parameters, Mapping):
+    if not isinstance(call.name, str) or not call.name or not isinstance(call.parameters, dict):
         raise ValueError(
             f"a call in target needs a name and a dict of parameters, got {item!r} at index {index}"
         )

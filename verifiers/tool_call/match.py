@@ -79,7 +79,11 @@ def score_calls(wanted: Sequence[ToolCall], made: Sequence[ToolCall], unread: in
     >>> score_calls([], []).exact, score_calls([], [junk]).mean
     (True, 0.0)
     """
-    pairs, alone = _paired([_profile(call) for call in wanted], [_profile(call) for call in made])
+    profiles = [_profile(call) for call in wanted]
+    others = [_profile(call) for call in made]
+    if profiles and profiles == others and not unread:
+        return CallScore(1.0, 1.0, 1.0, exact=True, reason="exactly the wanted calls")
+    pairs, alone = _paired(profiles, others)
     union = len(wanted) + len(made) + unread - len(pairs)
     if union == 0:
         return CallScore(1.0, 1.0, 1.0, exact=True, reason="no call, as wanted")

@@ -112,7 +112,7 @@ def without_thoughts(text: str) -> str:
     return "\n".join(kept)
 
 
-_FILLER = re.compile(r"(?:\s+|```(?:\w+(?=\s))?)*")
+_FILLER = re.compile(r"\s*(?:```(?:\w+(?=\s))?\s*)*")
 _OBJECT_ON_A_LINE = re.compile(r"\n\{|</tool_call>")
 
 
@@ -165,7 +165,7 @@ class _Block:
             self.problems.append(str(error))
             resumed = _OBJECT_ON_A_LINE.search(self.text, position)
             return len(self.text) if resumed is None else resumed.start()
-        for item in value if isinstance(value, list) else [value]:
+        for item in value if type(value) is list else (value,):
             _add(item, Dialect.TAGGED, self.calls, self.problems)
             if len(self.calls) + len(self.problems) >= MAX_CALLS:
                 break
@@ -251,13 +251,12 @@ def _add(item: Any, dialect: Dialect, calls: list[ToolCall], problems: list[str]
         problems.append(f"not a call: {str(item)[:80]!r}")
         return
     name = item.get("name")
-    given = [key for key in ("parameters", "arguments") if key in item]
-    if not isinstance(name, str) or not name or len(given) != 1:
+    if not name or not isinstance(name, str) or ("parameters" in item) == ("arguments" in item):
         problems.append(
             f"a call needs a name and parameters or arguments, got the keys {sorted(item)[:9]}"
         )
         return
-    parameters = item[given[0]]
+    parameters = item["parameters"] if "parameters" in item else item["arguments"]
     if dialect is Dialect.OPENAI and isinstance(parameters, str):
         try:
             parameters = read_json(parameters)
