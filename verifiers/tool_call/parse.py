@@ -88,9 +88,6 @@ def calls_of_message(message: Mapping[str, Any]) -> ParsedCalls:
     return _collect(items if isinstance(items, list) else [items], Dialect.OPENAI)
 
 
-_THINK = re.compile(r"<(/?)think>")
-
-
 def without_thoughts(text: str) -> str:
     """Return ``text`` without its thoughts.
 
@@ -98,17 +95,16 @@ def without_thoughts(text: str) -> str:
     has already opened it. One that is never closed stays, and a second closing tag closes nothing:
     a call between the two is a call.
     """
-    if "</think>" not in text:
-        return text
     kept: list[str] = []
-    start, opened = 0, -1
-    for index, tag in enumerate(_THINK.finditer(text)):
-        if not tag[1]:
-            opened = tag.start() if opened < 0 else opened
-        elif opened >= 0 or index == 0:
-            kept.append(text[start : max(opened, 0)])
-            start, opened = tag.end(), -1
-    kept.append(text[start:])
+    position = 0
+    while (end := text.find("</think>", position)) >= 0:
+        start = text.find("<think>", position, end)
+        if start >= 0:
+            kept.append(text[position:start])
+        elif position > 0:  # it closes nothing
+            kept.append(text[position:end])
+        position = end + len("</think>")
+    kept.append(text[position:])
     return "\n".join(kept)
 
 
