@@ -222,8 +222,7 @@ def _pythonic(body: str) -> ParsedCalls:
         calls = read_pythonic_calls(body)
     except NotCallsError as error:
         return ParsedCalls((), (str(error),), Dialect.PYTHONIC)
-    problems = (f"more than {MAX_CALLS} calls",) if len(calls) > MAX_CALLS else ()
-    return ParsedCalls(tuple(calls[:MAX_CALLS]), problems, Dialect.PYTHONIC)
+    return ParsedCalls(tuple(calls), (), Dialect.PYTHONIC)
 
 
 def _collect(items: list[Any], dialect: Dialect) -> ParsedCalls:

@@ -10,14 +10,14 @@ import math
 import re
 from typing import Any
 
-from llmenvs.verifiers.tool_call.calls import ToolCall
+from llmenvs.verifiers.tool_call.calls import MAX_CALLS, ToolCall
 from llmenvs.verifiers.tool_call.strict_json import MAX_DEPTH, MAX_DIGITS
 
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+)
     |(?P<string>[rRuU]?(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}
-        |\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'))
+        |(?!\"{3})\"(?:[^\"\\\n]|\\.)*\"|(?!'{3})'(?:[^'\\\n]|\\.)*'))
     |(?P<number>[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9][0-9_]*)?)
     |(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)
     |(?P<mark>[\[\](){}=:,])
@@ -43,7 +43,7 @@ def read_pythonic_calls(text: str) -> list[ToolCall]:
     """Return the calls of ``f(a=1)``, ``f(a=1), g()`` or a list of such.
 
     Raises:
-        NotCallsError: ``text`` is anything else, or nested beyond `MAX_DEPTH`.
+        NotCallsError: ``text`` is anything else, or beyond `MAX_CALLS` or `MAX_DEPTH`.
 
     >>> read_pythonic_calls("[math.area(base=10, height=-2.5)]")
     [ToolCall(name='math.area', parameters={'base': 10, 'height': -2.5})]
@@ -53,6 +53,8 @@ def read_pythonic_calls(text: str) -> list[ToolCall]:
     calls = []
     while parser.kind == "name":
         calls.append(parser.call())
+        if len(calls) > MAX_CALLS:
+            raise NotCallsError(f"more than {MAX_CALLS} calls")
         if not parser.take(","):
             break
     if listed:

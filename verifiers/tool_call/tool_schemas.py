@@ -36,6 +36,7 @@ class ToolSchemas:
     """
 
     def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        self._tools = list(tools)
         self._validators: dict[str, Validator] = {}
         for tool in tools:
             function = tool.get("function", tool)
@@ -45,6 +46,10 @@ class ToolSchemas:
             if name in self._validators:
                 raise ValueError(f"two tools have the name {name!r}")
             self._validators[name] = _validator(name, function.get("parameters") or {})
+
+    def __reduce__(self) -> tuple[type["ToolSchemas"], tuple[list[Mapping[str, Any]]]]:
+        # Validators do not pickle, and verifiers travel to worker processes.
+        return (type(self), (self._tools,))
 
     def problem(self, call: ToolCall) -> str | None:
         """Return what is wrong with ``call``, naming the parameter, or None if nothing is."""
