@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmenvs.verifiers.tool_call.bfcl_values import allows_value
-from llmenvs.verifiers.tool_call.calls import ToolCall, calls_to_json
+from llmenvs.verifiers.tool_call.calls import ToolCall
 from llmenvs.verifiers.tool_call.parse import parse_tool_calls
 from llmenvs.verifiers.verdict import Status, Verdict
 
@@ -119,7 +119,7 @@ class BFCLVerifier:
             Status.SCORED if attempted or not reason else Status.NO_ANSWER,
             {"matched": matched},
             reason or "a possible answer",
-            calls_to_json(parsed.calls) if attempted else None,
+            parsed.source if attempted else None,
         )
 
 

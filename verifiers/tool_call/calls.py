@@ -5,7 +5,6 @@ does not matter but that of lists does. An int equals a float only below 2^53, w
 tells neighbouring integers apart.
 """
 
-import json
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,11 +79,13 @@ def parameter_keys(parameters: Mapping[str, Any]) -> list[tuple[str, Hashable]]:
     Raises:
         TypeError: a name is not a str, or a value is not JSON.
     """
-    pairs = [(name, json_key(value)) for name, value in parameters.items()]
-    for name, _ in pairs:
+    for name in parameters:
         if type(name) is not str:
             raise TypeError(f"the name {name!r} is not JSON")
-    return pairs
+    return [
+        (name, value if type(value) is str else json_key(value))  # most are, and a call costs time
+        for name, value in parameters.items()
+    ]
 
 
 def as_wanted_calls(target: Any) -> list[ToolCall]:
@@ -114,16 +115,6 @@ def as_wanted_calls(target: Any) -> list[ToolCall]:
     if len(target) > MAX_CALLS:
         raise ValueError(f"target must hold at most {MAX_CALLS} calls, got {len(target)}")
     return [_wanted_call(item, index) for index, item in enumerate(target)]
-
-
-def calls_to_json(calls: Sequence[ToolCall]) -> str:
-    """Return the calls as one line of JSON in ASCII, which any file and terminal can hold."""
-    if len(calls) == 1:
-        return f"[{_ENCODER.encode(calls[0].to_dict())}]"
-    return _ENCODER.encode([call.to_dict() for call in calls])
-
-
-_ENCODER = json.JSONEncoder()
 
 
 _CALL_KEYS = {"name", "parameters"}

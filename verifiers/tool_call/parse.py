@@ -11,7 +11,7 @@ A call object has ``name`` and either ``parameters`` or ``arguments``, an object
 messages give the arguments as a JSON string. Line breaks, indentation, arrays, code fences and
 blank lines change nothing. Thoughts in ``<think>`` hold no calls, and ``<information>`` is not the
 policy's. What was meant as a call but cannot be read is a problem; it counts as a call that nobody
-wanted. The cost is linear, and at most `MAX_CALLS` calls and problems are read.
+wanted. The cost is linear, and about `MAX_CALLS` calls and problems are read at most.
 """
 
 import re
@@ -43,11 +43,13 @@ class ParsedCalls:
         calls: in the order in which they stand.
         problems: one line for each piece that was meant as a call and cannot be read.
         dialect: the notation; None where there is no call and no attempt at one.
+        source: the text that they were read from; "" where the dialect is None.
     """
 
     calls: tuple[ToolCall, ...] = ()
     problems: tuple[str, ...] = ()
     dialect: Dialect | None = None
+    source: str = ""
 
     @property
     def well_formed(self) -> bool:
@@ -69,7 +71,7 @@ def parse_tool_calls(completion: str, *, dialect: Dialect | None = None) -> Pars
     """
     text = without_thoughts(policy_text(completion))
     if dialect in (None, Dialect.TAGGED) and "<tool_call>" in text:
-        return _Block(text).parsed()
+        return _tagged(text)
     if dialect is Dialect.TAGGED:
         return ParsedCalls()
     body = _bare(text)
@@ -84,8 +86,12 @@ def parse_tool_calls(completion: str, *, dialect: Dialect | None = None) -> Pars
 
 def calls_of_message(message: Mapping[str, Any]) -> ParsedCalls:
     """Return the calls of an assistant message as an OpenAI-compatible endpoint returns it."""
+    return _of_message(message, "")
+
+
+def _of_message(message: Mapping[str, Any], source: str) -> ParsedCalls:
     items = message.get("tool_calls") or []
-    return _collect(items if isinstance(items, list) else [items], Dialect.OPENAI)
+    return _collect(items if isinstance(items, list) else [items], Dialect.OPENAI, source)
 
 
 def without_thoughts(text: str) -> str:
@@ -112,60 +118,53 @@ _FILLER = re.compile(r"\s*(?:```(?:\w+(?=\s))?\s*)*")
 _OBJECT_ON_A_LINE = re.compile(r"\n\{|</tool_call>")
 
 
-class _Block:
-    """Reads the JSON values in ``<tool_call>`` blocks.
+def _tagged(text: str) -> ParsedCalls:
+    """Read all ``<tool_call>`` blocks; one ends at the first closing tag outside a JSON string."""
+    reader = JSONReader(text)
+    calls: list[ToolCall] = []
+    problems: list[str] = []
+    first = position = text.find("<tool_call>")
+    while position >= 0:
+        if len(calls) + len(problems) >= MAX_CALLS:
+            problems.append(f"more than {MAX_CALLS} calls")
+            break
+        end = _block(reader, position + len("<tool_call>"), calls, problems)
+        position = text.find("<tool_call>", end)
+    return ParsedCalls(tuple(calls), tuple(problems), Dialect.TAGGED, text[first:end])
 
-    A block ends at the first closing tag that does not stand in a JSON string.
-    """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.reader = JSONReader(text)
-        self.calls: list[ToolCall] = []
-        self.problems: list[str] = []
-
-    def parsed(self) -> ParsedCalls:
-        position = self.text.find("<tool_call>")
-        while position >= 0:
-            if len(self.calls) + len(self.problems) >= MAX_CALLS:
-                self.problems.append(f"more than {MAX_CALLS} calls")
-                break
-            position = self.block(position + len("<tool_call>"))
-            position = self.text.find("<tool_call>", position)
-        return ParsedCalls(tuple(self.calls), tuple(self.problems), Dialect.TAGGED)
-
-    def block(self, position: int) -> int:
-        """Read the block that begins at ``position`` and return where it ends."""
-        calls_before = len(self.calls)
-        found = calls_before + len(self.problems)
-        while True:
-            filler = _FILLER.match(self.text, position)
-            position = position if filler is None else filler.end()
-            if self.text.startswith("</tool_call>", position):
-                if len(self.calls) + len(self.problems) == found:
-                    self.problems.append("an empty <tool_call> block")
-                return position + len("</tool_call>")
-            if position == len(self.text):
-                del self.calls[calls_before:]
-                self.problems.append("a <tool_call> block is never closed")
-                return position
-            if len(self.calls) + len(self.problems) >= MAX_CALLS:
-                return position
-            position = self.value(position)
-
-    def value(self, position: int) -> int:
-        """Read one JSON value, and return where the next one may begin."""
+def _block(reader: JSONReader, position: int, calls: list[ToolCall], problems: list[str]) -> int:
+    """Read the block that begins at ``position`` and return where it ends."""
+    text = reader.text
+    calls_before = len(calls)
+    before = calls_before + len(problems)
+    while True:
+        position = _after_filler(text, position)
+        if text.startswith("</tool_call>", position):
+            if len(calls) + len(problems) == before:
+                problems.append("an empty <tool_call> block")
+            return position + len("</tool_call>")
+        if position == len(text):
+            del calls[calls_before:]
+            problems.append("a <tool_call> block is never closed")
+            return position
+        if len(calls) + len(problems) >= MAX_CALLS:
+            return position
         try:
-            value, end = self.reader.read(position)
+            value, position = reader.read(position)
         except NotJSONError as error:
-            self.problems.append(str(error))
-            resumed = _OBJECT_ON_A_LINE.search(self.text, position)
-            return len(self.text) if resumed is None else resumed.start()
-        for item in value if type(value) is list else (value,):
-            _add(item, Dialect.TAGGED, self.calls, self.problems)
-            if len(self.calls) + len(self.problems) >= MAX_CALLS:
-                break
-        return end
+            problems.append(str(error))
+            resumed = _OBJECT_ON_A_LINE.search(text, position)
+            position = len(text) if resumed is None else resumed.start()
+            continue
+        for item in value[:MAX_CALLS] if type(value) is list else (value,):
+            _add(item, Dialect.TAGGED, calls, problems)
+
+
+def _after_filler(text: str, position: int) -> int:
+    """Return where whitespace and the marks of code fences end."""
+    found = _FILLER.match(text, position)
+    return position if found is None else found.end()
 
 
 _END_MARKS = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>")
@@ -195,18 +194,17 @@ def _json(body: str) -> ParsedCalls:
         while position < len(body) and len(values) <= MAX_CALLS:
             value, position = reader.read(position)
             values += value if isinstance(value, list) else [value]
-            filler = _FILLER.match(body, position)
-            position = position if filler is None else filler.end()
+            position = _after_filler(body, position)
     except NotJSONError as error:
         if _MEANT_AS_JSON.match(body) is None:
             return ParsedCalls()
-        return ParsedCalls((), (str(error),), Dialect.JSON)
+        return ParsedCalls((), (str(error),), Dialect.JSON, body)
     if len(values) == 1 and isinstance(values[0], dict) and "tool_calls" in values[0]:
-        return calls_of_message(values[0])
+        return _of_message(values[0], body)
     if any(isinstance(value, dict) and "function" in value for value in values):
-        return _collect(values, Dialect.OPENAI)
+        return _collect(values, Dialect.OPENAI, body)
     if any(_is_like_a_call(value) for value in values):
-        return _collect(values, Dialect.JSON)
+        return _collect(values, Dialect.JSON, body)
     return ParsedCalls()
 
 
@@ -221,18 +219,18 @@ def _pythonic(body: str) -> ParsedCalls:
     try:
         calls = read_pythonic_calls(body)
     except NotCallsError as error:
-        return ParsedCalls((), (str(error),), Dialect.PYTHONIC)
-    return ParsedCalls(tuple(calls), (), Dialect.PYTHONIC)
+        return ParsedCalls((), (str(error),), Dialect.PYTHONIC, body)
+    return ParsedCalls(tuple(calls), (), Dialect.PYTHONIC, body)
 
 
-def _collect(items: list[Any], dialect: Dialect) -> ParsedCalls:
+def _collect(items: list[Any], dialect: Dialect, source: str) -> ParsedCalls:
     calls: list[ToolCall] = []
     problems: list[str] = []
     for item in items[:MAX_CALLS]:
         _add(item, dialect, calls, problems)
     if len(items) > MAX_CALLS:
         problems.append(f"more than {MAX_CALLS} calls")
-    return ParsedCalls(tuple(calls), tuple(problems), dialect)
+    return ParsedCalls(tuple(calls), tuple(problems), dialect, source)
 
 
 _ARGUMENT_KEYS = frozenset({"parameters", "arguments"})

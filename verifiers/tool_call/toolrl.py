@@ -113,6 +113,8 @@ def truth_calls(ground_truth: str) -> list[dict[str, Any]]:
 
 
 def _last_assistant_turn(text: str) -> str:
+    if "<|" not in text:
+        return text.strip()
     text = text.split("<|im_start|>assistant")[-1].split("<|im_end|>")[0]
     text = text.split("<|start_header_id|>assistant<|end_header_id|>")[-1].split("<|eot_id|>")[0]
     return text.strip()

@@ -1,9 +1,10 @@
 """The tool-call verifier: our own score by default, ToolRL's reward on demand."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from llmenvs.verifiers.tool_call.calls import ToolCall, as_wanted_calls, calls_to_json
+from llmenvs.verifiers.tool_call.calls import ToolCall, as_wanted_calls
 from llmenvs.verifiers.tool_call.match import CallScore, score_calls
 from llmenvs.verifiers.tool_call.parse import Dialect, ParsedCalls, parse_tool_calls
 from llmenvs.verifiers.tool_call.toolrl import (
@@ -143,7 +144,7 @@ class ToolCallVerifier:
             Status.SCORED if attempted or not wanted else Status.NO_ANSWER,
             parts,
             reason,
-            calls_to_json(parsed.calls) if attempted else None,
+            parsed.source if attempted else None,
         )
 
     def _toolrl(self, completion: str, target: Any) -> Verdict:
@@ -162,7 +163,7 @@ class ToolCallVerifier:
             Status.SCORED if attempted or not wanted else Status.NO_ANSWER,
             reward._asdict(),
             reason,
-            calls_to_json(parsed.calls) if attempted else None,
+            parsed.source if attempted else None,
         )
 
 
@@ -181,5 +182,5 @@ def _ground_truth(target: Any) -> tuple[str, list[ToolCall]]:
     calls = as_wanted_calls(target)
     if not calls:
         return "<response></response>", calls
-    lines = "\n".join(calls_to_json([call])[1:-1] for call in calls)
+    lines = "\n".join(json.dumps(call.to_dict()) for call in calls)
     return f"<tool_call>\n{lines}\n</tool_call>", calls

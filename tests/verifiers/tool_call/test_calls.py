@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmenvs.verifiers.tool_call.calls import ToolCall, as_wanted_calls, calls_to_json, json_key
+from llmenvs.verifiers.tool_call.calls import ToolCall, as_wanted_calls, json_key
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, width=32)
@@ -106,12 +106,3 @@ def test_a_target_that_is_no_calls_is_named(target: Any, message: str) -> None:
 def test_equal_calls_have_one_hash_and_other_types_are_never_equal() -> None:
     assert len({ToolCall("f", {"x": 1}), ToolCall("f", {"x": 1.0}), ToolCall("g")}) == 2
     assert ToolCall("f") != "f"
-
-
-def test_calls_as_text_are_ascii_json() -> None:
-    calls = [ToolCall("f", {"x": "\ud800é"}), ToolCall("g")]
-
-    for some in (calls, calls[:1], []):
-        text = calls_to_json(some)
-        assert text.isascii()
-        assert json.loads(text) == [call.to_dict() for call in some]

@@ -70,11 +70,12 @@ def test_abstaining_is_right_only_where_no_call_is_wanted() -> None:
     assert verifier(TEXT, None).status is Status.SCORED
 
 
-def test_what_was_read_is_reported_as_json() -> None:
-    verdict = ToolCallVerifier()("f(x=1)", [CALL])
+def test_the_text_that_was_read_is_reported() -> None:
+    verifier = ToolCallVerifier()
 
-    assert verdict.extracted is not None
-    assert json.loads(verdict.extracted) == [CALL]
+    assert verifier(f"so {TEXT} done", [CALL]).extracted == TEXT.partition("\n")[2]
+    assert verifier("<think> t </think> f(x=1)<|eot_id|>", [CALL]).extracted == "f(x=1)"
+    assert verifier(RESPONSE, None).extracted is None
 
 
 def test_tools_give_a_fourth_part_that_the_score_does_not_depend_on() -> None:
@@ -186,4 +187,3 @@ def test_every_completion_has_a_score_in_range(text: str) -> None:
     assert exact.success is (exact.score == 1.0)
     assert toolrl.score is not None
     assert -3.0 <= toolrl.score <= 4.0
-    assert json.dumps(exact.to_dict()).isascii()
