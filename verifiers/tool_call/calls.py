@@ -6,7 +6,7 @@ tells neighbouring integers apart.
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,14 +117,11 @@ def as_wanted_calls(target: Any) -> list[ToolCall]:
     return [_wanted_call(item, index) for index, item in enumerate(target)]
 
 
-_CALL_KEYS = {"name", "parameters"}
-
-
 def _wanted_call(item: Any, index: int) -> ToolCall:
-    if isinstance(item, ToolCall):
-        call = item
-    elif isinstance(item, dict) and item.keys() == _CALL_KEYS:
+    if isinstance(item, dict) and len(item) == 2 and "name" in item and "parameters" in item:
         call = ToolCall(item["name"], item["parameters"])
+    elif isinstance(item, ToolCall):
+        call = item
     else:
         raise ValueError(
             f"target must hold calls with the keys 'name' and 'parameters', got {item!r} "

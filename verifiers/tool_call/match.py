@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from llmenvs.verifiers.tool_call.calls import ToolCall, parameter_keys
+from llmenvs.verifiers.tool_call.calls import ToolCall, json_key, parameter_keys
 
 
 class CallScore(NamedTuple):
@@ -79,11 +79,9 @@ def score_calls(wanted: Sequence[ToolCall], made: Sequence[ToolCall], unread: in
     >>> score_calls([], []).exact, score_calls([], [junk]).mean
     (True, 0.0)
     """
-    profiles = [_profile(call) for call in wanted]
-    others = [_profile(call) for call in made]
-    if profiles and profiles == others and not unread:
+    if len(wanted) == len(made) == 1 and not unread and _are_equal(wanted[0], made[0]):
         return CallScore(1.0, 1.0, 1.0, exact=True, reason="exactly the wanted calls")
-    pairs, alone = _paired(profiles, others)
+    pairs, alone = _paired([_profile(call) for call in wanted], [_profile(call) for call in made])
     union = len(wanted) + len(made) + unread - len(pairs)
     if union == 0:
         return CallScore(1.0, 1.0, 1.0, exact=True, reason="no call, as wanted")
@@ -93,6 +91,20 @@ def score_calls(wanted: Sequence[ToolCall], made: Sequence[ToolCall], unread: in
     exact = name == 1.0 and param_value == 1.0
     reason = "exactly the wanted calls" if exact else _reason(pairs, alone, unread)
     return CallScore(name, param_name, param_value, exact, reason)
+
+
+def _are_equal(wanted: ToolCall, made: ToolCall) -> bool:
+    """Return whether two calls are equal: the most frequent question, and the cheapest answer."""
+    others = made.parameters
+    if wanted.name != made.name or len(wanted.parameters) != len(others):
+        return False
+    for name, value in wanted.parameters.items():
+        if name not in others:
+            return False
+        other = others[name]
+        if value != other if type(value) is str else json_key(value) != json_key(other):
+            return False
+    return True
 
 
 def _profile(call: ToolCall) -> _Profile:
@@ -114,6 +126,8 @@ def _paired(wanted: list[_Profile], made: list[_Profile]) -> tuple[list[_Pair], 
     wanted_by_name, made_by_name = _by_name(wanted), _by_name(made)
     pairs: list[_Pair] = []
     alone = _Alone([], [])
+    if not wanted or not made:
+        return pairs, _Alone(wanted, made)
     for name in wanted_by_name | made_by_name:
         some, others = wanted_by_name.get(name, []), made_by_name.get(name, [])
         chosen = _best_pairs(some, others) if some and others else []
@@ -135,16 +149,16 @@ def _best_pairs(wanted: list[_Profile], made: list[_Profile]) -> list[tuple[int,
     """Return the pairs (wanted, made) of calls of one name that have most in common in all."""
     if len(wanted) == len(made) == 1:
         return [(0, 0)]
+    worth = [[sum(_pair(one, other)[2:]) for other in made] for one in wanted]
+    if len(wanted) == 1:
+        return [(0, max(range(len(made)), key=worth[0].__getitem__))]
+    if len(made) == 1:
+        return [(max(range(len(wanted)), key=worth.__getitem__), 0)]
     # Rarely needed, and takes long to import; scipy has no type information.
     from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
-    worth = [[pair.param_name + pair.param_value for pair in _row(one, made)] for one in wanted]
     rows, columns = linear_sum_assignment(worth, maximize=True)
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
-
-
-def _row(wanted: _Profile, made: list[_Profile]) -> list[_Pair]:
-    return [_pair(wanted, other) for other in made]
 
 
 def _pair(wanted: _Profile, made: _Profile) -> _Pair:

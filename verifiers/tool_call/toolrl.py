@@ -15,6 +15,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from llmenvs.verifiers.tool_call.strict_json import check_depth
@@ -93,6 +94,11 @@ def truth_calls(ground_truth: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: a line is not a JSON object with a name and parameters.
     """
+    return list(_truth_calls(ground_truth))
+
+
+@lru_cache(maxsize=1024)  # the completions of a group share their ground truth
+def _truth_calls(ground_truth: str) -> list[dict[str, Any]]:
     if "<tool_call>" not in ground_truth:
         return []
     block = ground_truth.split("<tool_call>")[1].split("</tool_call>")[0].strip()
@@ -173,7 +179,7 @@ def _correctness_reward(text: str, truth: str, settings: ToolRLSettings, step: i
         low = max((low + 2) * step / 150 - 2, -3.0)
     if "<tool_call>" not in truth:
         return 0.0
-    wanted = truth_calls(truth)
+    wanted = _truth_calls(truth)
     try:
         made = _made_calls(text)
         if wanted == made:
