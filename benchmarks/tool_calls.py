@@ -4,8 +4,9 @@
 
 ``rlla.py`` is ``verl/utils/reward_score/rlla.py`` of qiancheng0/ToolRL (8cee13e, Apache-2.0), which
 is not part of this project. Its prints go nowhere, in two ways: to /dev/null, and by making
-``print`` do nothing, which flatters it. Both score the same rows in turns, in this process, and the
-best of several rounds counts. The scores are compared row by row as well.
+``print`` do nothing, which flatters it. Both score the same rows in turns, in this process. CPU
+time is counted, as machines are shared, and the best of several rounds counts. The scores are
+compared row by row as well.
 """
 
 import argparse
@@ -82,12 +83,12 @@ def silent(score: Callable[[str, str], tuple[float, ...]]) -> Callable[[str, str
 def rates(
     scorers: dict[str, Callable[[Row], object]], rows: list[Row], repeats: int, seconds: float
 ) -> dict[str, int]:
-    """Return verdicts per second, the best of ``repeats`` rounds in which all take turns."""
+    """Return verdicts per CPU second, the best of ``repeats`` rounds in which all take turns."""
     best = dict.fromkeys(scorers, 0.0)
     for _ in range(repeats):
         for name, scorer in scorers.items():
-            count, start = 0, time.perf_counter()
-            while (elapsed := time.perf_counter() - start) < seconds:
+            count, start = 0, time.process_time()
+            while (elapsed := time.process_time() - start) < seconds:
                 for _ in range(max(1, 100 // len(rows))):
                     for row in rows:
                         scorer(row)
@@ -136,10 +137,8 @@ def main() -> None:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             per_s = rates(scorers, rows, args.repeats, args.seconds)
             same = sum(same_scores(toolrl, peer, row) for row in rows) if peer is not None else None
-        results.append(
-            {"benchmark": "tool_calls", "rows": name, "count": len(rows), "verdicts_per_s": per_s,
-             "same_scores_as_toolrl": same}
-        )  # fmt: skip
+        result = {"benchmark": "tool_calls", "rows": name, "count": len(rows)}
+        results.append({**result, "verdicts_per_cpu_s": per_s, "same_scores_as_toolrl": same})
     results.append({"benchmark": "tool_calls", "matching": "30 x 30", **matching_ms(30, 200)})
     for result in results:
         result |= {

@@ -49,8 +49,8 @@ class _Profile(NamedTuple):
     """A call, ready to be compared many times."""
 
     name: str
-    parameters: frozenset[str]
-    values: frozenset[tuple[str, Hashable]]
+    keys: dict[str, Hashable]
+    """Parameter -> what is equal exactly if its value is."""
 
 
 class _Pair(NamedTuple):
@@ -108,9 +108,7 @@ def _are_equal(wanted: ToolCall, made: ToolCall) -> bool:
 
 
 def _profile(call: ToolCall) -> _Profile:
-    return _Profile(
-        call.name, frozenset(call.parameters), frozenset(parameter_keys(call.parameters))
-    )
+    return _Profile(call.name, dict(parameter_keys(call.parameters)))
 
 
 class _Alone(NamedTuple):
@@ -162,11 +160,15 @@ def _best_pairs(wanted: list[_Profile], made: list[_Profile]) -> list[tuple[int,
 
 
 def _pair(wanted: _Profile, made: _Profile) -> _Pair:
-    union = len(wanted.parameters | made.parameters)
+    others = made.keys
+    shared = equal = 0
+    for name, key in wanted.keys.items():
+        if name in others:
+            shared += 1
+            equal += others[name] == key
+    union = len(wanted.keys) + len(others) - shared
     if union == 0:
         return _Pair(wanted, made, 1.0, 1.0)
-    shared = len(wanted.parameters & made.parameters)
-    equal = len(wanted.values & made.values)
     return _Pair(wanted, made, shared / union, equal / union)
 
 
@@ -187,11 +189,11 @@ def _reason(pairs: list[_Pair], alone: _Alone, unread: int) -> str:
 
 
 def _difference(pair: _Pair) -> str:
-    missing = pair.wanted.parameters - pair.made.parameters
-    surplus = pair.made.parameters - pair.wanted.parameters
-    if missing:
-        return f"missing parameter {min(missing)[:80]!r}"
-    if surplus:
-        return f"unwanted parameter {min(surplus)[:80]!r}"
-    wrong = min(name for name, _ in pair.wanted.values - pair.made.values)
-    return f"wrong value for parameter {wrong[:80]!r}"
+    wanted, made = pair.wanted.keys, pair.made.keys
+    for name, key in wanted.items():
+        if name not in made:
+            return f"missing parameter {name[:80]!r}"
+        if made[name] != key:
+            return f"wrong value for parameter {name[:80]!r}"
+    surplus = next(name for name in made if name not in wanted)
+    return f"unwanted parameter {surplus[:80]!r}"

@@ -70,10 +70,11 @@ def parse_tool_calls(completion: str, *, dialect: Dialect | None = None) -> Pars
     ('not JSON: Expecting value at character 12',)
     """
     text = without_thoughts(policy_text(completion))
-    if dialect in (None, Dialect.TAGGED) and "<tool_call>" in text:
-        return _tagged(text)
-    if dialect is Dialect.TAGGED:
-        return ParsedCalls()
+    if dialect is None or dialect is Dialect.TAGGED:
+        if "<tool_call>" in text:
+            return _tagged(text)
+        if dialect is not None:
+            return ParsedCalls()
     body = _bare(text)
     if dialect is Dialect.PYTHONIC:
         return _pythonic(body)
@@ -115,6 +116,7 @@ def without_thoughts(text: str) -> str:
 
 
 _FILLER = re.compile(r"\s*(?:```(?:\w+(?=\s))?\s*)*")
+_BETWEEN = re.compile(rf"{_FILLER.pattern}(</tool_call>)?")
 _OBJECT_ON_A_LINE = re.compile(r"\n\{|</tool_call>")
 
 
@@ -139,11 +141,12 @@ def _block(reader: JSONReader, position: int, calls: list[ToolCall], problems: l
     calls_before = len(calls)
     before = calls_before + len(problems)
     while True:
-        position = _after_filler(text, position)
-        if text.startswith("</tool_call>", position):
+        between = _BETWEEN.match(text, position)
+        position = position if between is None else between.end()
+        if between is not None and between.lastindex:
             if len(calls) + len(problems) == before:
                 problems.append("an empty <tool_call> block")
-            return position + len("</tool_call>")
+            return position
         if position == len(text):
             del calls[calls_before:]
             problems.append("a <tool_call> block is never closed")
@@ -159,12 +162,6 @@ def _block(reader: JSONReader, position: int, calls: list[ToolCall], problems: l
             continue
         for item in value[:MAX_CALLS] if type(value) is list else (value,):
             _add(item, Dialect.TAGGED, calls, problems)
-
-
-def _after_filler(text: str, position: int) -> int:
-    """Return where whitespace and the marks of code fences end."""
-    found = _FILLER.match(text, position)
-    return position if found is None else found.end()
 
 
 _END_MARKS = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>")
@@ -194,7 +191,8 @@ def _json(body: str) -> ParsedCalls:
         while position < len(body) and len(values) <= MAX_CALLS:
             value, position = reader.read(position)
             values += value if isinstance(value, list) else [value]
-            position = _after_filler(body, position)
+            filler = _FILLER.match(body, position)
+            position = position if filler is None else filler.end()
     except NotJSONError as error:
         if _MEANT_AS_JSON.match(body) is None:
             return ParsedCalls()
