@@ -98,18 +98,18 @@ def rates(
 
 
 def matching_ms(size: int, repeats: int) -> dict[str, float]:
-    """Return how long it takes to match ``size`` calls of one name with as many others."""
+    """Return how much CPU time it takes to match ``size`` calls of one name with as many others."""
     wanted = [{"name": "f", "parameters": {"a": i % 7, "b": i % 5, "c": i}} for i in range(size)]
     made = [{"name": "f", "parameters": {"a": i % 7, "b": -i % 5, "c": i}} for i in range(size)]
     completion, verifier = tagged(made), ToolCallVerifier()
     verifier(completion, wanted)  # the first one imports scipy
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         verifier(completion, wanted)
-        times.append(1e3 * (time.perf_counter() - start))
+        times.append(1e3 * (time.process_time() - start))
     times.sort()
-    return {"median_ms": round(times[repeats // 2], 2), "max_ms": round(times[-1], 2)}
+    return {"median_cpu_ms": round(times[repeats // 2], 2), "max_cpu_ms": round(times[-1], 2)}
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def _tagged(text: str) -> ParsedCalls:
     reader = JSONReader(text)
     calls: list[ToolCall] = []
     problems: list[str] = []
-    first = position = text.find("<tool_call>")
+    first = end = position = text.find("<tool_call>")
     while position >= 0:
         if len(calls) + len(problems) >= MAX_CALLS:
             problems.append(f"more than {MAX_CALLS} calls")

@@ -80,7 +80,7 @@ class ToolCallVerifier:
     ) -> None:
         self.mode = mode
         self.dialect = None if dialect is None else Dialect(dialect)
-        self.score_range = score_range
+        self.score_range = tuple(score_range)  # a list, where it comes from JSON
         self.settings = ToolRLSettings(credit, correctness_max_one, two_stage, schedule, length)
         self.step = step
         self._check(tools)
@@ -94,8 +94,10 @@ class ToolCallVerifier:
     def _check(self, tools: Sequence[Mapping[str, Any]] | None) -> None:
         if self.mode not in ("exact", "toolrl"):
             raise ValueError(f"mode must be 'exact' or 'toolrl', got {self.mode!r}")
-        low, high = self.score_range
-        if not -1e9 <= low < high <= 1e9:
+        if (
+            len(self.score_range) != 2
+            or not -1e9 <= self.score_range[0] < self.score_range[1] <= 1e9
+        ):
             raise ValueError(f"score_range must be (lowest, highest), got {self.score_range!r}")
         credits_ = ("fine", "intermediate", "coarse", "refined")
         if self.settings.credit not in credits_:

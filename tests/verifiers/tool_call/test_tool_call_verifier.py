@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmenvs.verifiers.registry import load_verifier
 from llmenvs.verifiers.tool_call import ToolCallVerifier
 from llmenvs.verifiers.verdict import Status, Verifier
 
@@ -55,8 +56,10 @@ def test_the_shared_cases_succeed_as_labelled(shared: Path) -> None:
 def test_the_score_can_be_mapped_to_any_range() -> None:
     wrong, half, right = "", TEXT.replace("</tool_call>", "{}\n</tool_call>"), TEXT
     verifier = ToolCallVerifier(score_range=(-3.0, 3.0))
+    from_json = load_verifier("tool_call", {"score_range": [-3.0, 3.0]})
 
     assert [verifier(text, [CALL]).score for text in (wrong, half, right)] == [-3.0, 0.0, 3.0]
+    assert from_json(TEXT, [CALL]).score == 3.0
 
 
 def test_abstaining_is_right_only_where_no_call_is_wanted() -> None:
@@ -140,6 +143,7 @@ def test_the_step_can_be_moved_on() -> None:
         ({"dialect": "xml"}, "'xml' is not a valid Dialect"),
         ({"score_range": (1.0, 0.0)}, r"got \(1.0, 0.0\)"),
         ({"score_range": (0.0, float("inf"))}, "score_range must be"),
+        ({"score_range": (0.0, 0.5, 1.0)}, "score_range must be"),
         ({"credit": "coarse"}, "need mode='toolrl'"),
         ({"step": 3}, "need mode='toolrl'"),
         ({"mode": "toolrl", "credit": "rough"}, "got 'rough'"),
