@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from llmenvs.verifiers.repetition import RepetitionVerifier
     from llmenvs.verifiers.reward_function import as_reward_function
     from llmenvs.verifiers.scoring import score_async, score_many, score_stream
+    from llmenvs.verifiers.tool_call import ToolCallVerifier
 
 __all__ = [
     "UNDECIDED",
@@ -51,6 +52,7 @@ __all__ = [
     "RepetitionVerifier",
     "SoftOverlongVerifier",
     "Status",
+    "ToolCallVerifier",
     "ToolRLLengthVerifier",
     "Verdict",
     "Verifier",
@@ -84,6 +86,7 @@ _MODULES = {
     "SoftOverlongVerifier": "llmenvs.verifiers.length",
     "ToolRLLengthVerifier": "llmenvs.verifiers.length",
     "WeightedSum": "llmenvs.verifiers.compose",
+    "ToolCallVerifier": "llmenvs.verifiers.tool_call",
     "as_reward_function": "llmenvs.verifiers.reward_function",
     "best_of_n": "llmenvs.verifiers.consensus",
     "majority_vote": "llmenvs.verifiers.consensus",

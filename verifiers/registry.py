@@ -64,6 +64,10 @@ VERIFIERS: Mapping[str, tuple[str, str]] = {
         "llmenvs.verifiers.length:ToolRLLengthVerifier",
         "ToolRL's reward for a long thought",
     ),
+    "tool_call": (
+        "llmenvs.verifiers.tool_call:ToolCallVerifier",
+        "tool calls against the wanted ones, or ToolRL's reward",
+    ),
 }
 """Name -> (entry point, what it checks)."""
 
