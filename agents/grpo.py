@@ -209,11 +209,11 @@ def _update(
         order = torch.from_numpy(rng.permutation(len(batch)))
         for indices in order.split(math.ceil(len(batch) / _num_minibatches(batch, config))):
             rows = batch.rows(indices)
-            logprobs = policy.logprobs(rows.token_ids)
+            logprobs = policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
             ref_logprobs = None
             if reference is not None:
                 with torch.no_grad():
-                    ref_logprobs = reference.logprobs(rows.token_ids)
+                    ref_logprobs = reference.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
             loss = grpo_loss(logprobs, rows, config, ref_logprobs=ref_logprobs)
             descend(loss, policy.model, optimizer, max_grad_norm=config.max_grad_norm)
             losses.append(loss.item())
