@@ -4,8 +4,9 @@ Tokens are sampled with one generator for each prompt, seeded by ``Prompt.seed``
 prompt gets does not depend on the batch that it is in (but for rounding in the model).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -62,8 +63,28 @@ class TransformerPolicy:
             (B, T) in nats; 0.0 for the first token, which nothing predicts.
         """
         logits = self.model(token_ids[:, :-1]) / self.temperature
-        taken = logits.log_softmax(-1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
-        return torch.nn.functional.pad(taken, (1, 0))
+        return _taken(logits.log_softmax(-1), token_ids)
+
+    def evaluate(
+        self, token_ids: Tensor, *, value_head: Callable[[Tensor], Tensor] | None = None
+    ) -> "Evaluation":
+        """Return what an actor-critic needs to know of each token, with gradient.
+
+        Args:
+            token_ids: (B, T) int64, padded on the right.
+            value_head: from the model's hidden states (B, T, width) to values (B, T). With it, the
+                model must have ``hidden_states`` and ``head``, and its body is run once for both.
+        """
+        if value_head is None:
+            logits, values = self.model(token_ids[:, :-1]), None
+        else:
+            hidden = self.model.hidden_states(token_ids)  # type: ignore[operator]  # see above
+            logits, values = self.model.head(hidden[:, :-1]), value_head(hidden)  # type: ignore[operator]
+        distribution = (logits / self.temperature).log_softmax(-1)
+        entropy = -(distribution.exp() * distribution).sum(-1)
+        return Evaluation(
+            _taken(distribution, token_ids), nn.functional.pad(entropy, (1, 0)), values
+        )
 
     @torch.inference_mode()
     def _next_logprobs(self, sequences: Sequence[Sequence[int]]) -> np.ndarray[tuple[int, int]]:
@@ -97,6 +118,26 @@ class TransformerPolicy:
             stop_strings=row.prompt.stop_strings,
             policy_version=self.version,
         )
+
+
+class Evaluation(NamedTuple):
+    """What a policy says of tokens; 0.0 for the first one, which nothing predicts.
+
+    Attributes:
+        logprobs: (B, T), of each token after those before it, in nats.
+        entropy: (B, T), of the distribution from which the token was drawn, in nats.
+        values: (B, T), at each position what the value head says of everything up to it, or None.
+    """
+
+    logprobs: Tensor
+    entropy: Tensor
+    values: Tensor | None
+
+
+def _taken(distribution: Tensor, token_ids: Tensor) -> Tensor:
+    """Return (B, T) of log-probabilities (B, T - 1, V), 0.0 for the first token."""
+    taken = distribution.gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return nn.functional.pad(taken, (1, 0))
 
 
 @dataclass(slots=True)

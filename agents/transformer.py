@@ -56,14 +56,19 @@ class Transformer(nn.Module):
         self.head = nn.Linear(config.width, config.vocab_size, bias=False)
 
     def forward(self, token_ids: Tensor) -> Tensor:
-        """Return the logits of the token after each position.
+        """Return the logits (B, T, V) of the token after each position; see `hidden_states`."""
+        logits: Tensor = self.head(self.hidden_states(token_ids))
+        return logits
+
+    def hidden_states(self, token_ids: Tensor) -> Tensor:
+        """Return what the head reads at each position.
 
         Args:
             token_ids: (B, T) int64, padded on the right: no position sees what follows it, so
                 padding changes nothing before it.
 
         Returns:
-            (B, T, V).
+            (B, T, width).
 
         Raises:
             ValueError: T is above ``max_length``.
@@ -78,8 +83,8 @@ class Transformer(nn.Module):
         hidden = self.token_embedding(token_ids) + self.position_embedding(positions)
         for block in self.blocks:
             hidden = block(hidden)
-        logits: Tensor = self.head(self.norm(hidden))
-        return logits
+        normed: Tensor = self.norm(hidden)
+        return normed
 
 
 class _Block(nn.Module):
