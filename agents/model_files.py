@@ -131,4 +131,6 @@ def _load_causal_lm(source: str, temperature: float) -> TransformerPolicy:
             f"model {source!r} is neither 'tiny' nor a folder with a model, and transformers "
             f"cannot load it: {str(error).splitlines()[0]}"
         ) from error
-    return TransformerPolicy(CausalLM(model), TransformersTokenizer(tokenizer), temperature=temperature)
+    return TransformerPolicy(
+        CausalLM(model), TransformersTokenizer(tokenizer), temperature=temperature
+    )

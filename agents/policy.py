@@ -4,8 +4,9 @@ Tokens are sampled with one generator for each prompt, seeded by ``Prompt.seed``
 prompt gets does not depend on the batch that it is in (but for rounding in the model).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -91,6 +92,27 @@ class TransformerPolicy:
         logprobs = torch.where(wanted[:, :length], logprobs[inverse], 0.0)
         return functional.pad(logprobs, (1, token_ids.shape[1] - 1 - length))
 
+    def evaluate(
+        self, token_ids: Tensor, *, value_head: Callable[[Tensor], Tensor] | None = None
+    ) -> "Evaluation":
+        """Return what an actor-critic needs to know of each token, with gradient.
+
+        Args:
+            token_ids: (B, T) int64, padded on the right.
+            value_head: from the model's hidden states (B, T, width) to values (B, T). With it, the
+                model must have ``hidden_states`` and ``head``, and its body is run once for both.
+        """
+        if value_head is None:
+            logits, values = self.model(token_ids[:, :-1]), None
+        else:
+            hidden = self.model.hidden_states(token_ids)  # type: ignore[operator]  # see above
+            logits, values = self.model.head(hidden[:, :-1]), value_head(hidden)  # type: ignore[operator]
+        distribution = self._known(logits).log_softmax(-1)
+        entropy = -(distribution.exp() * distribution).sum(-1)
+        return Evaluation(
+            _taken(distribution, token_ids), nn.functional.pad(entropy, (1, 0)), values
+        )
+
     def _known(self, logits: Tensor) -> Tensor:
         """Return the logits of the tokenizer's ids, as they are sampled from."""
         return logits[..., : self.tokenizer.vocab_size].float() / self.temperature
@@ -129,6 +151,26 @@ class TransformerPolicy:
             stop_strings=row.prompt.stop_strings,
             policy_version=self.version,
         )
+
+
+class Evaluation(NamedTuple):
+    """What a policy says of tokens; 0.0 for the first one, which nothing predicts.
+
+    Attributes:
+        logprobs: (B, T), of each token after those before it, in nats.
+        entropy: (B, T), of the distribution from which the token was drawn, in nats.
+        values: (B, T), at each position what the value head says of everything up to it, or None.
+    """
+
+    logprobs: Tensor
+    entropy: Tensor
+    values: Tensor | None
+
+
+def _taken(distribution: Tensor, token_ids: Tensor) -> Tensor:
+    """Return (B, T) of log-probabilities (B, T - 1, V), 0.0 for the first token."""
+    taken = distribution.gather(-1, token_ids[:, 1:, None]).squeeze(-1)
+    return nn.functional.pad(taken, (1, 0))
 
 
 @dataclass(slots=True)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from llmenvs import ByteTokenizer, FunctionPolicy, StopReason, Trajectory, rollout
-from llmenvs.agents.grpo import GRPOConfig, grpo_batch, grpo_loss, train_grpo
+from llmenvs.agents.grpo import GRPOConfig, GRPOTrainer, grpo_batch, grpo_loss
 from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.trainer import iterate
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.bench.metrics import episode_metrics
 from llmenvs.env import Opening, Turn
@@ -95,7 +96,7 @@ def test_an_undecided_episode_changes_no_gradient() -> None:
         config = GRPOConfig(group_size=size)
         batch = grpo_batch(trajectories, config, device=CPU)
         assert batch is not None
-        loss = grpo_loss(policy.logprobs(batch.token_ids), batch, config, ref_logprobs=None)
+        loss = grpo_loss(policy.logprobs(batch.token_ids), batch, config)
         (slope,) = torch.autograd.grad(loss, model.head.weight)
         return slope
 
@@ -117,8 +118,8 @@ def test_the_kl_term_pulls_towards_the_reference() -> None:
     assert batch is not None
     config = GRPOConfig(kl_coefficient=0.5, kl_kind="k2")
     logprobs = batch.old_logprobs.clone().requires_grad_()
-    plain = grpo_loss(logprobs, batch, config, ref_logprobs=None)
-    anchored = grpo_loss(logprobs, batch, config, ref_logprobs=batch.old_logprobs - 1.0)
+    plain = grpo_loss(logprobs, batch, config)
+    anchored = grpo_loss(logprobs, replace(batch, ref_logprobs=batch.old_logprobs - 1.0), config)
 
     assert (anchored - plain).item() == pytest.approx(0.5 * 0.5)
 
@@ -143,8 +144,8 @@ def learn(env: GuessDigitEnv, *, kl_coefficient: float = 0.0, seed: int = 0) -> 
         limits=RolloutLimits(max_new_tokens=1),
     )
     policy = TransformerPolicy(model, ByteTokenizer())
-    iterations = train_grpo([env], policy, config, num_iterations=60, seed=seed)
-    return [iteration.metrics.success_mean for iteration in iterations]
+    trainer = GRPOTrainer([env], policy, config, seed=seed)
+    return [iteration.metrics.success_mean for iteration in iterate(trainer, 60)]
 
 
 @pytest.mark.parametrize("kl_coefficient", [0.0, 0.01])
