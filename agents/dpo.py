@@ -278,7 +278,7 @@ def _losses(
     num_pairs = batch.num_episodes // 2
     for indices in micro_batches(_pair_of(batch), micro_batch_size):
         rows = batch.rows(indices)
-        at = episode_logprobs(policy.logprobs(rows.token_ids), rows)
+        at = episode_logprobs(policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask), rows)
         ref = episode_logprobs(_reference_of(rows), rows)
         rewards.append(beta * (torch.stack(at).detach() - torch.stack(ref)))
         yield dpo_loss(*at, *ref, beta=beta) * (len(at[0]) / num_pairs)

@@ -241,7 +241,7 @@ class GRPOTrainer:
         """Yield the loss of each micro-batch; what it measures goes to ``moved``."""
         for indices in micro_batches(minibatch.episodes, self.config.micro_batch_size):
             rows = minibatch.rows(indices)
-            logprobs = self.policy.logprobs(rows.token_ids)
+            logprobs = self.policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
             moved.append(_movement(logprobs.detach(), rows, self.config))
             yield grpo_loss(logprobs, rows, self.config, batch=minibatch)
 

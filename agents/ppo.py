@@ -25,7 +25,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from llmenvs.agents.batching import fixed_logprobs, micro_batches, shuffled_minibatches
+from llmenvs.agents.batching import (
+    TrainingBatch,
+    fixed_logprobs,
+    micro_batches,
+    shuffled_minibatches,
+)
 from llmenvs.agents.losses import clipped_surrogate_loss, token_mean, value_loss
 from llmenvs.agents.optimization import Descent, Learner, frozen_copy
 from llmenvs.agents.policy import Evaluation, TransformerPolicy
@@ -188,12 +193,14 @@ class PPOTrainer:
         shared: Tensor = self._shared_head(hidden)  # type: ignore[misc]  # one of the two is there
         return shared
 
-    def _evaluate(self, token_ids: Tensor) -> tuple[Evaluation, Tensor]:
+    def _evaluate(self, rows: TrainingBatch) -> tuple[Evaluation, Tensor]:
         """Return the policy's view of the tokens, and the values of the states before them."""
-        evaluation = self.policy.evaluate(token_ids, value_head=self._shared_head)
+        evaluation = self.policy.evaluate(
+            rows.token_ids, loss_mask=rows.loss_mask, value_head=self._shared_head
+        )
         values = evaluation.values
         if values is None:
-            values = self._values(token_ids)
+            values = self._values(rows.token_ids)
         return evaluation, torch.nn.functional.pad(values[:, :-1], (1, 0))
 
     def _update(self, batch: PPOBatch, rng: np.random.Generator) -> dict[str, float]:
@@ -222,7 +229,7 @@ class PPOTrainer:
         """Yield the loss of each micro-batch; what it measures goes to ``sums``."""
         for indices in micro_batches(minibatch.tokens.episodes, self.config.micro_batch_size):
             rows = minibatch.rows(indices)
-            evaluation, values = self._evaluate(rows.tokens.token_ids)
+            evaluation, values = self._evaluate(rows.tokens)
             loss, measured = ppo_loss(
                 evaluation, values, rows, self.config, num_tokens=minibatch.tokens.num_tokens
             )

@@ -114,7 +114,7 @@ class ReinforceTrainer:
     def _losses(self, batch: TrainingBatch) -> Iterator[Tensor]:
         for indices in micro_batches(batch.episodes, self.config.micro_batch_size):
             rows = batch.rows(indices)
-            logprobs = self.policy.logprobs(rows.token_ids)
+            logprobs = self.policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
             yield reinforce_loss(
                 logprobs, rows.weights, rows.loss_mask, num_tokens=batch.num_tokens
             )

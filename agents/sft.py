@@ -122,5 +122,5 @@ def sft_losses(
     """Yield the loss of each micro-batch, which add up to the loss of the batch."""
     for indices in micro_batches(batch.episodes, micro_batch_size):
         rows = batch.rows(indices)
-        logprobs = policy.logprobs(rows.token_ids)
+        logprobs = policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
         yield reinforce_loss(logprobs, rows.weights, rows.loss_mask, num_tokens=batch.num_tokens)

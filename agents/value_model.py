@@ -20,8 +20,8 @@ class HiddenStates(Protocol):
         """Return (B, T, width), at each position what the model has read up to it."""
         ...
 
-    def hidden_and_logits(self, token_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Return hidden states (B, T, width) and logits (B, T, V) of one pass."""
+    def hidden_and_logits_at(self, token_ids: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return hidden states, and logits (N, V) where ``wanted`` (B, T) is True, of one pass."""
         ...
 
 
@@ -69,7 +69,7 @@ def value_head_for(model: nn.Module) -> ValueHead:
     """
     if not isinstance(model, HiddenStates):
         raise ValueError(
-            "a critic needs a model with hidden_states and hidden_and_logits, "
+            "a critic needs a model with hidden_states and hidden_and_logits_at, "
             f"got a {type(model).__name__}"
         )
     parameter = next(model.parameters())
