@@ -163,6 +163,7 @@ def fixed_logprobs(policy: TransformerPolicy, batch: TrainingBatch, size: int) -
     logprobs = torch.zeros_like(batch.old_logprobs)
     for indices in micro_batches(batch.episodes, size):
         rows = batch.rows(indices)
-        found = policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
-        logprobs[indices, : rows.token_ids.shape[1]] = found
-    return logprobs
+        logprobs[indices, : rows.token_ids.shape[1]] = policy.logprobs(
+            rows.token_ids, loss_mask=rows.loss_mask
+        )
+    return torch.where(batch.loss_mask, logprobs, 0.0)

@@ -52,6 +52,24 @@ class CausalLM(nn.Module):
         at: Tensor = logits[wanted[:, columns]]
         return at
 
+    def hidden_states(self, token_ids: Tensor) -> Tensor:
+        """Return (B, T, width), what the model has read up to each position; for a critic."""
+        hidden: Tensor = self.model.base_model(
+            input_ids=token_ids, use_cache=False
+        ).last_hidden_state
+        return hidden
+
+    def hidden_and_logits_at(self, token_ids: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `hidden_states` and `logits_at` of one pass."""
+        columns = wanted.any(dim=0).nonzero().squeeze(1)
+        output = self.model(
+            input_ids=token_ids,
+            use_cache=False,
+            logits_to_keep=columns,
+            output_hidden_states=True,
+        )
+        return output.hidden_states[-1], output.logits[wanted[:, columns]]
+
     def decoder(self) -> "CausalLMDecoder":
         """Return a `Decoder` with a cache."""
         return CausalLMDecoder(self.model)

@@ -246,6 +246,11 @@ def dpo_loss(
     return -functional.logsigmoid(beta * (chosen - rejected)).mean()
 
 
+def token_mean(values: Tensor, loss_mask: Tensor, *, num_tokens: int | None = None) -> Tensor:
+    """Return the mean of ``values`` (B, T) over the mask; ``num_tokens`` as in the module."""
+    return _masked_mean(values, loss_mask, num_tokens)
+
+
 def sequence_means(values: Tensor, loss_mask: Tensor, episodes: Tensor | None = None) -> Tensor:
     """Return the mean of ``values`` over the mask of each sequence, or of its whole episode.
 

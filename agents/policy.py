@@ -93,24 +93,34 @@ class TransformerPolicy:
         return functional.pad(logprobs, (1, token_ids.shape[1] - 1 - length))
 
     def evaluate(
-        self, token_ids: Tensor, *, value_head: Callable[[Tensor], Tensor] | None = None
+        self,
+        token_ids: Tensor,
+        *,
+        loss_mask: Tensor,
+        value_head: Callable[[Tensor], Tensor] | None = None,
     ) -> "Evaluation":
         """Return what an actor-critic needs to know of each token, with gradient.
 
         Args:
             token_ids: (B, T) int64, padded on the right.
-            value_head: from the model's hidden states (B, T, width) to values (B, T). With it, the
-                model must have ``hidden_states`` and ``head``, and its body is run once for both.
+            loss_mask: (B, T) bool, the tokens that are asked about.
+            value_head: from hidden states (B, T, width) to values (B, T). With it, the model must
+                be a `HiddenStates`, and its body is run once for both heads.
         """
+        wanted = functional.pad(loss_mask[:, 1:], (0, 1))  # by the position that predicts
+        values = None
         if value_head is None:
-            logits, values = self.model(token_ids[:, :-1]), None
+            logits = _logits_at(self.model, token_ids, wanted)
         else:
-            hidden = self.model.hidden_states(token_ids)  # type: ignore[operator]  # see above
-            logits, values = self.model.head(hidden[:, :-1]), value_head(hidden)  # type: ignore[operator]
+            hidden, logits = self.model.hidden_and_logits_at(token_ids, wanted)  # type: ignore[operator]
+            values = value_head(hidden)
         distribution = self._known(logits).log_softmax(-1)
+        taken = distribution.gather(-1, token_ids[:, 1:][wanted[:, :-1]][:, None])[:, 0]
         entropy = -(distribution.exp() * distribution).sum(-1)
+        empty = torch.zeros(token_ids.shape, device=token_ids.device)
+        on = functional.pad(wanted[:, :-1], (1, 0))
         return Evaluation(
-            _taken(distribution, token_ids), nn.functional.pad(entropy, (1, 0)), values
+            empty.masked_scatter(on, taken), empty.masked_scatter(on, entropy), values
         )
 
     def _known(self, logits: Tensor) -> Tensor:
@@ -154,7 +164,7 @@ class TransformerPolicy:
 
 
 class Evaluation(NamedTuple):
-    """What a policy says of tokens; 0.0 for the first one, which nothing predicts.
+    """What a policy says of the tokens of a mask; 0.0 off it.
 
     Attributes:
         logprobs: (B, T), of each token after those before it, in nats.
@@ -165,12 +175,6 @@ class Evaluation(NamedTuple):
     logprobs: Tensor
     entropy: Tensor
     values: Tensor | None
-
-
-def _taken(distribution: Tensor, token_ids: Tensor) -> Tensor:
-    """Return (B, T) of log-probabilities (B, T - 1, V), 0.0 for the first token."""
-    taken = distribution.gather(-1, token_ids[:, 1:, None]).squeeze(-1)
-    return nn.functional.pad(taken, (1, 0))
 
 
 @dataclass(slots=True)

@@ -99,6 +99,12 @@ class Transformer(nn.Module):
         logits: Tensor = self.head(self.hidden_states(token_ids)[wanted])
         return logits
 
+    def hidden_and_logits_at(self, token_ids: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `hidden_states` and `logits_at` of one pass."""
+        hidden = self.hidden_states(token_ids)
+        logits: Tensor = self.head(hidden[wanted])
+        return hidden, logits
+
     def decoder(self) -> "TransformerDecoder":
         """Return a `Decoder` with a cache."""
         return TransformerDecoder(self)
