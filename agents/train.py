@@ -119,7 +119,7 @@ class _Run:
         self._num_invalid = 0  # iterations in a row
         renderer = self._renderer()
         rendering = {"renderer": renderer} if renderer else {"tokenizer": self._policy.tokenizer}
-        self._env = make_env(config.envs, config.env_options, **rendering)  # type: ignore[arg-type]
+        self._env = make_env(config.envs, config.env_options, **rendering)
         check_policy(self._policy, self._env)
         self._sampler = SuccessCurriculum(self._env.tasks) if config.curriculum else None
         self._trainer = self._make_trainer(renderer)

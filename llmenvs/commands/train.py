@@ -8,6 +8,7 @@ Stop it when you like: the same command goes on where it was, and more iteration
 """
 
 import argparse
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
