@@ -155,7 +155,7 @@ class GRPOTrainer:
     ) -> None:
         self.policy = policy
         self.config = config
-        self._source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
         self._learner = Learner(
             policy,
             learning_rate=config.learning_rate,
@@ -191,7 +191,7 @@ class GRPOTrainer:
         played: list[Trajectory] = []
         groups: list[list[Trajectory]] = []
         for _ in range(config.max_sampling_rounds if config.dynamic_sampling else 1):
-            trajectories = self._source.play(
+            trajectories = self.source.play(
                 rng, num_groups=config.num_groups, group_size=config.group_size
             )
             played += trajectories

@@ -132,7 +132,7 @@ class PPOTrainer:
     ) -> None:
         self.policy = policy
         self.config = config
-        self._source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
         self._shared_head = value_head_for(policy.model) if config.critic == "shared" else None
         self._critic = SeparateCritic(policy.model) if config.critic == "separate" else None
         self._learner = Learner(
@@ -147,7 +147,7 @@ class PPOTrainer:
     def step(self) -> Iteration:
         """Play a batch and go over it; see `Trainer.step`."""
         rng = self._learner.rng()
-        trajectories = self._source.play(rng, num_groups=self.config.batch_size)
+        trajectories = self.source.play(rng, num_groups=self.config.batch_size)
         episodes = episode_batch(trajectories, device=self.policy.device)
         update = {"loss": 0.0, "num_updates": 0.0}
         if episodes is not None:

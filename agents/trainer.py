@@ -87,7 +87,7 @@ class TaskSampler(Protocol):
 
 
 class EpisodeSource:
-    """Plays the episodes from which a trainer learns.
+    """Plays the episodes from which a trainer learns; a trainer has it as ``source``.
 
     Args:
         envs: as many episodes are played at once. They must be alike, since the members of a group
