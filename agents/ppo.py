@@ -276,7 +276,7 @@ def ppo_loss(
         ratio = log_ratio.exp()
         up = (ratio > 1.0 + config.clip) & (tokens.weights > 0)
         down = (ratio < 1.0 - config.clip) & (tokens.weights < 0)
-        measured = [on.sum(), (ratio - 1.0 - log_ratio).sum(), ((up | down) & on).sum()]
+        measured = [on.sum(), (log_ratio.expm1() - log_ratio).sum(), ((up | down) & on).sum()]
         measured += [term * num_tokens for term in (entropy, policy_term, value_term)]
         return loss, torch.stack([value.detach().cpu().double() for value in measured])
 

@@ -26,7 +26,7 @@ from llmenvs.agents.planning import policy_values, value_iteration
 from llmenvs.agents.trainer import iterate
 
 TABULAR_ITERATIONS = {"reinforce": 300, "ppo": 120}
-TEXT_ITERATIONS = {"math_answer": 100, "grid_world": 120}
+TEXT_ITERATIONS = {"math_answer": 80, "grid_world": 80}
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def tabular_trainer(algorithm: str, setup: Setup, *, seed: int) -> Trainer:
     """Return REINFORCE or PPO; a grid without a limit is meant, so PPO bootstraps at it."""
     if algorithm == "reinforce":
         reinforce = ReinforceConfig(
-            batch_size=256, learning_rate=0.1, entropy_coefficient=0.3, limits=setup.limits
+            batch_size=128, learning_rate=0.1, entropy_coefficient=0.3, limits=setup.limits
         )
         return ReinforceTrainer(setup.envs, setup.policy, reinforce, seed=seed)
     ppo = PPOConfig(
@@ -105,9 +105,8 @@ def text_trainer(algorithm: str, setup: Setup, *, seed: int, control: bool) -> T
     if algorithm == "ppo":
         ppo = PPOConfig(
             batch_size=256,
-            num_epochs=2,
             minibatch_size=128,
-            entropy_coefficient=0.01,
+            kl_coefficient=0.05,
             limits=setup.limits,
         )
         trainer = PPOTrainer(setup.envs, setup.policy, ppo, seed=seed)
