@@ -183,7 +183,7 @@ class OnlineDPOTrainer:
     ) -> None:
         self.policy = policy
         self.config = config
-        self._source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
         self._reference = frozen_copy(policy)
         self._learner = Learner(
             policy,
@@ -197,7 +197,7 @@ class OnlineDPOTrainer:
         """Play groups and learn from their pairs; see `Trainer.step`."""
         config = self.config
         rng = self._learner.rng()
-        trajectories = self._source.play(
+        trajectories = self.source.play(
             rng, num_groups=config.num_groups, group_size=config.group_size
         )
         pairs = preference_pairs(trajectories, max_per_prompt=config.max_pairs_per_prompt, rng=rng)

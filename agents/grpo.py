@@ -134,7 +134,8 @@ class GRPOTrainer:
     - ``signal_share``: of the groups that were played, those that hold a signal;
     - ``importance_weight``: where they are used, their mean.
 
-    All are per token in nats, where that applies, and 0.0 where no group held a signal.
+    All are per token, in nats where that applies. Where no group held a signal there was no update,
+    and ``loss`` and ``signal_share`` alone are there, both 0.0.
 
     Args:
         envs: see `EpisodeSource`.
@@ -155,7 +156,7 @@ class GRPOTrainer:
     ) -> None:
         self.policy = policy
         self.config = config
-        self._source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
         self._learner = Learner(
             policy,
             learning_rate=config.learning_rate,
@@ -169,7 +170,7 @@ class GRPOTrainer:
         rng = self._learner.rng()
         played, kept = self._play(rng)
         batch = grpo_batch(kept, self.config, device=self.policy.device) if kept else None
-        update = {"loss": 0.0, "grad_norm": 0.0, "kl": 0.0, "clip_fraction": 0.0, "entropy": 0.0}
+        update = {"loss": 0.0}
         if batch is not None:
             update = self._update(self._prepare(batch), rng)
         num_groups = len(episodes_of(played)) / self.config.group_size
@@ -191,7 +192,7 @@ class GRPOTrainer:
         played: list[Trajectory] = []
         groups: list[list[Trajectory]] = []
         for _ in range(config.max_sampling_rounds if config.dynamic_sampling else 1):
-            trajectories = self._source.play(
+            trajectories = self.source.play(
                 rng, num_groups=config.num_groups, group_size=config.group_size
             )
             played += trajectories
@@ -379,6 +380,6 @@ def _movement(logprobs: Tensor, rows: TrainingBatch, config: GRPOConfig) -> Tens
     ref_kl = torch.zeros(())
     if rows.ref_logprobs is not None:
         x = torch.where(on, rows.ref_logprobs - logprobs, 0.0)
-        ref_kl = (x.exp() - 1.0 - x).sum()
-    sums = [on.sum(), (ratio - 1.0 - log_ratio).sum(), ((up | down) & on).sum(), ref_kl]
+        ref_kl = (x.expm1() - x).sum()
+    sums = [on.sum(), (log_ratio.expm1() - log_ratio).sum(), ((up | down) & on).sum(), ref_kl]
     return torch.stack([value.detach().cpu().double() for value in sums])

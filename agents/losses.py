@@ -192,7 +192,7 @@ def kl_estimate(
     if kind == "k2":
         return 0.5 * log_ratio.square()
     if kind == "k3":
-        return log_ratio.exp() - 1.0 - log_ratio
+        return log_ratio.expm1() - log_ratio
     raise ValueError(f"kind must be 'k1', 'k2' or 'k3', got {kind!r}")
 
 

@@ -132,7 +132,7 @@ class PPOTrainer:
     ) -> None:
         self.policy = policy
         self.config = config
-        self._source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
         self._shared_head = value_head_for(policy.model) if config.critic == "shared" else None
         self._critic = SeparateCritic(policy.model) if config.critic == "separate" else None
         self._learner = Learner(
@@ -147,7 +147,7 @@ class PPOTrainer:
     def step(self) -> Iteration:
         """Play a batch and go over it; see `Trainer.step`."""
         rng = self._learner.rng()
-        trajectories = self._source.play(rng, num_groups=self.config.batch_size)
+        trajectories = self.source.play(rng, num_groups=self.config.batch_size)
         episodes = episode_batch(trajectories, device=self.policy.device)
         update = {"loss": 0.0, "num_updates": 0.0}
         if episodes is not None:
@@ -276,7 +276,7 @@ def ppo_loss(
         ratio = log_ratio.exp()
         up = (ratio > 1.0 + config.clip) & (tokens.weights > 0)
         down = (ratio < 1.0 - config.clip) & (tokens.weights < 0)
-        measured = [on.sum(), (ratio - 1.0 - log_ratio).sum(), ((up | down) & on).sum()]
+        measured = [on.sum(), (log_ratio.expm1() - log_ratio).sum(), ((up | down) & on).sum()]
         measured += [term * num_tokens for term in (entropy, policy_term, value_term)]
         return loss, torch.stack([value.detach().cpu().double() for value in measured])
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from llmenvs.agents.advantages import discounted_returns
 from llmenvs.agents.batching import TrainingBatch, micro_batches, training_batch
-from llmenvs.agents.losses import reinforce_loss
+from llmenvs.agents.losses import reinforce_loss, token_mean
 from llmenvs.agents.optimization import Learner
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.settings import above, at_least, in_unit_interval
@@ -44,6 +44,7 @@ class ReinforceConfig:
         learning_rate: of AdamW.
         discount: for each turn, in [0, 1].
         baseline: take the mean return off.
+        entropy_coefficient: of the entropy, which is rewarded; in units of the return.
         max_grad_norm: where the gradient is clipped.
         limits: of a rollout.
     """
@@ -53,12 +54,14 @@ class ReinforceConfig:
     learning_rate: float = 1e-3
     discount: float = 1.0
     baseline: bool = True
+    entropy_coefficient: float = 0.0
     max_grad_norm: float = 1.0
     limits: RolloutLimits = field(default_factory=RolloutLimits)
 
     def __post_init__(self) -> None:
         at_least(1, batch_size=self.batch_size, micro_batch_size=self.micro_batch_size)
         above(0.0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
+        at_least(0, entropy_coefficient=self.entropy_coefficient)
         in_unit_interval(discount=self.discount)
 
 
@@ -84,7 +87,7 @@ class ReinforceTrainer:
     ) -> None:
         self.policy = policy
         self.config = config
-        self._source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
         self._learner = Learner(
             policy,
             learning_rate=config.learning_rate,
@@ -95,7 +98,7 @@ class ReinforceTrainer:
     def step(self) -> Iteration:
         """Play a batch and make one update; see `Trainer.step`."""
         rng = self._learner.rng()
-        trajectories = self._source.play(rng, num_groups=self.config.batch_size)
+        trajectories = self.source.play(rng, num_groups=self.config.batch_size)
         batch = reinforce_batch(trajectories, self.config, device=self.policy.device)
         update = {"loss": 0.0, "grad_norm": 0.0}
         if batch is not None:
@@ -114,10 +117,7 @@ class ReinforceTrainer:
     def _losses(self, batch: TrainingBatch) -> Iterator[Tensor]:
         for indices in micro_batches(batch.episodes, self.config.micro_batch_size):
             rows = batch.rows(indices)
-            logprobs = self.policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
-            yield reinforce_loss(
-                logprobs, rows.weights, rows.loss_mask, num_tokens=batch.num_tokens
-            )
+            yield _loss(self.policy, rows, self.config, num_tokens=batch.num_tokens)
 
 
 def reinforce_batch(
@@ -134,6 +134,19 @@ def reinforce_batch(
     returns = [g for runs in episodes_of(valid) for g in _returns(runs, config.discount)]
     baseline = float(torch.cat(returns).mean()) if config.baseline else 0.0
     return training_batch(valid, [(g - baseline).tolist() for g in returns], device=device)
+
+
+def _loss(
+    policy: TransformerPolicy, rows: TrainingBatch, config: ReinforceConfig, *, num_tokens: int
+) -> Tensor:
+    on = rows.loss_mask
+    if config.entropy_coefficient == 0.0:
+        logprobs = policy.logprobs(rows.token_ids, loss_mask=on)
+        return reinforce_loss(logprobs, rows.weights, on, num_tokens=num_tokens)
+    evaluation = policy.evaluate(rows.token_ids, loss_mask=on)
+    loss = reinforce_loss(evaluation.logprobs, rows.weights, on, num_tokens=num_tokens)
+    entropy = token_mean(evaluation.entropy, on, num_tokens=num_tokens)
+    return loss - config.entropy_coefficient * entropy
 
 
 def _returns(runs: Sequence[Trajectory], discount: float) -> Sequence[Tensor]:

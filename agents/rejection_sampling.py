@@ -83,7 +83,7 @@ class RejectionSamplingTrainer:
     ) -> None:
         self.policy = policy
         self.config = config
-        self._source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
         self._learner = Learner(
             policy,
             learning_rate=config.learning_rate,
@@ -95,7 +95,7 @@ class RejectionSamplingTrainer:
         """Play groups and imitate what was solved; see `Trainer.step`."""
         config = self.config
         rng = self._learner.rng()
-        trajectories = self._source.play(
+        trajectories = self.source.play(
             rng, num_groups=config.num_groups, group_size=config.group_size
         )
         kept = solved_episodes(trajectories, max_per_prompt=config.max_per_prompt)

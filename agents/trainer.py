@@ -28,8 +28,8 @@ class Iteration:
         number: from 0.
         trajectories: played before the update; empty where the data is given.
         metrics: of these trajectories.
-        update: what was measured of the update, by name; ``loss`` is always there, 0.0 where there
-            was nothing to learn from. Each trainer says which others.
+        update: what was measured of the update, by name; each trainer says what. ``loss`` is always
+            there, and 0.0 where there was nothing to learn from.
     """
 
     number: int
@@ -87,7 +87,7 @@ class TaskSampler(Protocol):
 
 
 class EpisodeSource:
-    """Plays the episodes from which a trainer learns.
+    """Plays the episodes from which a trainer learns; a trainer has it as ``source``.
 
     Args:
         envs: as many episodes are played at once. They must be alike, since the members of a group
