@@ -201,13 +201,11 @@ def test_environments_are_mixed_by_weight(tmp_path: Path) -> None:
 
 
 def test_tensorboard_gets_the_metrics_once(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     config = replace(CONFIG, tensorboard=True)
     interrupt(config, tmp_path, after=3)
     train(config, tmp_path)
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    events = reader.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
 
     assert [event.step for event in events.Scalars("reward_mean")] == list(range(6))
 
