@@ -208,6 +208,7 @@ def learn(
     return [iteration.metrics.success_mean for iteration in iterate(trainer, num_iterations)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kl_coefficient", [0.0, 0.01])
 def test_it_learns_the_digit(kl_coefficient: float) -> None:
     success = learn(OneTurnEnv(), kl_coefficient=kl_coefficient)
@@ -230,6 +231,7 @@ class ControlEnv(OneTurnEnv):
         )
 
 
+@pytest.mark.slow
 def test_it_does_not_learn_the_digit_from_a_reward_that_does_not_know_it() -> None:
     assert np.mean(learn(ControlEnv())[-3:]) < 0.5
 
