@@ -1,9 +1,9 @@
 """Checkpoints: written whole or not at all, checked by their SHA-256 before a byte is trusted.
 
-A checkpoint of iteration n is the folder ``checkpoints/000n`` with ``state.pt``, which holds tensors
-and plain values alone, and ``manifest.json`` with its size and checksum. The folder gets its name
-only when both are on the disk, so that a process killed at any time leaves the checkpoints before
-it as they were.
+A checkpoint after n iterations is the folder ``checkpoints/00000n`` with ``state.pt``, which holds
+tensors and plain values alone, and ``manifest.json`` with its size and checksum. The folder gets
+its name only when both are on the disk, so that a process killed at any time leaves the checkpoints
+before it as they were.
 """
 
 import hashlib
@@ -97,8 +97,12 @@ class Checkpoints:
             return _load(self.path(iteration), iteration)
         except CheckpointError as error:
             older = self._whole_before(iteration)
-            advice = "there is no older one that is whole" if older is None else (
-                f"the one of iteration {older} is whole: resume_from={older} goes on from there"
+            advice = (
+                "there is no older one that is whole"
+                if older is None
+                else (
+                    f"the one of iteration {older} is whole: resume_from={older} goes on from there"
+                )
             )
             raise CheckpointError(f"{error}; {advice}") from error
 

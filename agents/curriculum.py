@@ -62,8 +62,8 @@ class SuccessCurriculum:
     >>> from llmenvs.tasks import TaskSet
     >>> curriculum = SuccessCurriculum(TaskSet([{"task_id": "new"}, {"task_id": "easy"}]))
     >>> curriculum.observe("easy", successes=98, failures=0)
-    >>> round(curriculum.expected_variance("new"), 4), round(curriculum.expected_variance("easy"), 4)
-    (0.1667, 0.0098)
+    >>> [round(curriculum.expected_variance(bucket), 4) for bucket in ("new", "easy")]
+    [0.1667, 0.0098]
     """
 
     def __init__(

@@ -54,7 +54,7 @@ class TensorBoardLog:
             raise ModuleNotFoundError(
                 "writing for TensorBoard needs the package tensorboard: pip install tensorboard"
             ) from error
-        self._writer: Any = SummaryWriter(str(folder), purge_step=first)  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder), purge_step=first)
 
     def write(self, iteration: int, metrics: Metrics) -> None:
         """Write the figures that there are."""

@@ -1,8 +1,8 @@
 """A policy's model and tokenizer in a folder, from which it can be made again.
 
 A model of ``transformers`` is saved as that package does it, so that its users can load it. A
-`Transformer` of ours is ``config.json`` with its sizes, ``weights.pt``, and ``tokenizer.json`` where
-its tokenizer is not the bytes.
+`Transformer` of ours is ``config.json`` with its sizes, ``weights.pt``, and ``tokenizer.json``,
+unless its tokenizer is the bytes.
 """
 
 import json
@@ -131,4 +131,6 @@ def _load_causal_lm(source: str, temperature: float) -> TransformerPolicy:
             f"model {source!r} is neither 'tiny' nor a folder with a model, and transformers "
             f"cannot load it: {str(error).splitlines()[0]}"
         ) from error
-    return TransformerPolicy(CausalLM(model), TransformersTokenizer(tokenizer), temperature=temperature)
+    return TransformerPolicy(
+        CausalLM(model), TransformersTokenizer(tokenizer), temperature=temperature
+    )

@@ -4,7 +4,9 @@ A tokenizer and a model that do not fit each other, or an environment, are refus
 first episode.
 """
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from llmenvs.env import TextEnv
 from llmenvs.rollout import rollout
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 TINY = "tiny"
 _TINY_VOCAB_SIZE = 512
@@ -53,9 +57,7 @@ def make_policy(
     return TransformerPolicy(Transformer(config, seed=seed), tokenizer, temperature=temperature)
 
 
-def check_policy(
-    policy: TransformerPolicy, env: TextEnv[Any], *, limits: RolloutLimits | None
-) -> None:
+def check_policy(policy: TransformerPolicy, env: TextEnv[Any]) -> None:
     """Refuse a policy that could not train in ``env``.
 
     A tokenizer without a padding token is fine: what stands behind a sequence is masked by its
@@ -64,12 +66,11 @@ def check_policy(
     Args:
         policy: what is to train.
         env: where.
-        limits: of the episodes, None where none are played.
 
     Raises:
-        ValueError: the vocabulary is larger than the model's embedding, the tokenizer has no token
-            to end a turn with and the environment no stop string, or episodes may be longer than
-            what the model reads; the message says what to do.
+        ValueError: the vocabulary is larger than the model's embedding, or the tokenizer has no
+            token to end a turn with and the environment no stop string; the message says what to
+            do.
     """
     tokenizer, model = policy.tokenizer, policy.model
     rows = getattr(model, "vocab_size", None)
@@ -84,12 +85,18 @@ def check_policy(
             "the tokenizer has no end-of-sequence token and the environment no stop string, so "
             "that no completion could end: set the tokenizer's eos_token"
         )
-    length = getattr(model, "max_length", None)
-    if limits is not None and length is not None and limits.max_episode_tokens > length:
-        raise ValueError(
-            f"max_episode_tokens is {limits.max_episode_tokens} but the model reads {length} "
-            f"tokens: set max_episode_tokens to at most {length}"
-        )
+
+
+def within_length(limits: RolloutLimits, policy: TransformerPolicy) -> RolloutLimits:
+    """Return ``limits`` with episodes that are no longer than what the model reads at once.
+
+    An episode that comes to that length is truncated with the stop reason TOKEN_LIMIT.
+    """
+    length = getattr(policy.model, "max_length", None)
+    if length is None or limits.max_episode_tokens <= length:
+        return limits
+    logger.info("episodes end at %d tokens, the most that the model reads", length)
+    return replace(limits, max_episode_tokens=length)
 
 
 def _fitted(env: TextEnv[Any], seed: int) -> Tokenizer:

@@ -131,6 +131,8 @@ class TransformerPolicy:
         """Append a token to each row, drawn by inverting the cumulative distribution; (B,) ids."""
         logprobs = self._known(logits).log_softmax(-1)
         cumulative = logprobs.double().exp().cumsum(-1)
+        if not bool(cumulative[:, -1].isfinite().all()):
+            raise FloatingPointError("the model's logits are not finite: its weights are spoiled")
         uniform = torch.tensor([[row.generator.random()] for row in rows], dtype=torch.float64)
         points = uniform.to(cumulative.device) * cumulative[:, -1:]
         drawn = torch.searchsorted(cumulative, points, right=True)

@@ -31,14 +31,16 @@ class RunFolder:
         self.checkpoints = Checkpoints(path / "checkpoints", keep=keep_checkpoints)
         self.metrics = path / "metrics.jsonl"
         self.transcripts = path / "transcripts.jsonl"
+        self.data = path / "data.jsonl"
         self.model = path / "model"
         self.tensorboard = path / "tensorboard"
         self._owner = path / "run.json"
 
     @property
     def _contents(self) -> list[Path]:
-        files = [self.metrics, self.transcripts, self._owner, self.path / "summary.json"]
-        return [*files, self.checkpoints.folder, self.model, self.tensorboard]
+        files = [self.metrics, self.transcripts, self.data, self._owner]
+        folders = [self.checkpoints.folder, self.model, self.tensorboard]
+        return [*files, self.path / "summary.json", self.path / "wandb_run_id", *folders]
 
     @contextmanager
     def claimed(self, identity: Mapping[str, Any], *, overwrite: bool = False) -> Iterator[None]:

@@ -18,6 +18,7 @@ COMMANDS = {
     "index": ("llmenvs.commands.index", "build, search and serve an index of a corpus"),
     "play": ("llmenvs.commands.play", "play an environment in the terminal"),
     "score": ("llmenvs.commands.score", "score a file of completions with a verifier"),
+    "train": ("llmenvs.commands.train", "train a model in environments"),
     "verifiers": ("llmenvs.commands.verifiers", "list the verifiers and their options"),
 }
 
