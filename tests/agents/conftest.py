@@ -1,4 +1,4 @@
-"""Environments and models for the tests of runs of training."""
+"""Environments for the tests of runs of training, and torch on one thread."""
 
 import os
 from collections.abc import Iterator
@@ -6,12 +6,14 @@ from typing import Any
 
 import gymnasium as gym
 import pytest
+import torch
 
 from llmenvs import Turn
 from llmenvs.testing import GuessDigitEnv, HiddenDigit
 from llmenvs.verifiers import Status, Verdict
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+torch.set_num_threads(1)  # on models this small a second thread costs more than it brings
 
 LETTER = "llmenvs_tests/Letter-v0"
 NAN = "llmenvs_tests/NaN-v0"
