@@ -134,6 +134,29 @@ def group_advantages(
     return torch.where(informative, centred, 0.0)
 
 
+def whiten(values: Tensor, loss_mask: Tensor) -> Tensor:
+    """Return ``values`` less their mean and divided by their deviation (n), both over the mask.
+
+    Args:
+        values: (B, T), advantages.
+        loss_mask: (B, T) bool.
+
+    Returns:
+        (B, T), 0.0 off the mask, and everywhere if all values on it are equal.
+
+    >>> whiten(torch.tensor([[1.0, 3.0, 99.0]]), torch.tensor([[True, True, False]]))
+    tensor([[-1.,  1.,  0.]])
+    """
+    kept = _floating(values)[loss_mask]
+    if len(kept) == 0:
+        return torch.zeros_like(_floating(values))
+    centred = kept - kept.mean()
+    std = centred.square().mean().sqrt()
+    equal = centred.abs().max() <= _EQUAL_REWARDS * kept.abs().max()
+    scaled = torch.zeros_like(centred) if equal else centred / std
+    return torch.zeros_like(_floating(values)).masked_scatter(loss_mask, scaled)
+
+
 def _floating(values: Tensor) -> Tensor:
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
 

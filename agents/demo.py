@@ -21,9 +21,10 @@ from rich.table import Table
 
 import llmenvs
 from llmenvs.agents.fitted_tokenizer import fit_tokenizer
-from llmenvs.agents.grpo import GRPOConfig, train_grpo
+from llmenvs.agents.grpo import GRPOConfig, GRPOTrainer
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.agents.sft import SFTConfig, train_sft
+from llmenvs.agents.sft import SFTConfig, SFTTrainer
+from llmenvs.agents.trainer import iterate
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.bench.curves import Curve, draw_curves
 from llmenvs.bench.metrics import EpisodeMetrics, episode_metrics
@@ -150,18 +151,15 @@ def train(
         "on random but well-written moves. Where to go, reward alone teaches."
     )
     moves = rollout(envs, _random_policy(envs[0]), seeds=_seeds(config, _WARM_START_SEED, 512))
-    losses = list(
-        train_sft(policy, moves, SFTConfig(num_steps=60, learning_rate=3e-3), seed=config.seed)
-    )
+    warm_start = SFTTrainer(policy, moves, SFTConfig(learning_rate=3e-3), seed=config.seed)
+    losses = [iteration.update["loss"] for iteration in iterate(warm_start, 60)]
     before = _evaluate(envs, policy, config)
     first = episode_metrics(before)
     say(f"Warm start: loss {losses[0]:.2f} -> {losses[-1]:.2f}; success {first.success_mean:.2f}.")
     success_curve, reward_curve = [], []
-    iterations = train_grpo(
-        envs, policy, config.grpo, num_iterations=config.num_iterations, seed=config.seed
-    )
+    trainer = GRPOTrainer(envs, policy, config.grpo, seed=config.seed)
     with progress_bar("GRPO", total=config.num_iterations, shown=progress) as bar:
-        for iteration in iterations:
+        for iteration in iterate(trainer, config.num_iterations):
             success_curve.append(iteration.metrics.success_mean)
             reward_curve.append(iteration.metrics.reward_mean)
             recent = np.mean(success_curve[-5:])

@@ -1,22 +1,27 @@
 """GRPO: no critic; a completion is as good as it is better than its siblings.
 
 Sources: "How LLMs learn to reason" (yeesengchan.com, 2026), part 2; Shao et al., "DeepSeekMath"
-(2024), eq. 3 and 4. Deviations: the mean is over all tokens of the batch (DAPO, Yu et al., 2025),
-not over each sequence first; the KL term is off by default, with k3 as DeepSeek has it when on; and
+(2024), eq. 3 and 4. Its variants are settings, each under the name of its paper:
+
+- DAPO (Yu et al., 2025): ``clip_high`` above ``clip_low``, ``dynamic_sampling``, the mean by token.
+- Dr. GRPO (Liu et al., 2025): ``scale=None`` and the mean by a constant length.
+- GSPO (Zheng et al., 2025): ``ratio="sequence"`` with the mean by sequence and a narrow clip.
+- Truncated importance sampling (Yao et al., 2025): ``importance_cap``.
+
+Deviations: the mean is by token and the KL term off unless they are asked for; there is no epsilon
+beside the standard deviation, since a group of equal rewards is left out, its KL term with it; and
 a sample whose verdict is undecided leaves its group before mean and deviation are taken.
 
 Run it on an environment of your own::
 
     policy = TransformerPolicy(model, env.unwrapped.tokenizer)
-    for iteration in train_grpo([env], policy, GRPOConfig(), num_iterations=50, seed=0):
+    for iteration in iterate(GRPOTrainer([env], policy, GRPOConfig()), 50):
         logger.info("%s", iteration.metrics)
 """
 
-import copy
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -24,12 +29,26 @@ import torch
 from torch import Tensor
 
 from llmenvs.agents.advantages import group_advantages
-from llmenvs.agents.batching import TrainingBatch, training_batch
-from llmenvs.agents.losses import clipped_surrogate_loss, kl_loss
-from llmenvs.agents.optimization import descend
+from llmenvs.agents.aggregation import Aggregation, token_weights
+from llmenvs.agents.batching import (
+    TrainingBatch,
+    fixed_logprobs,
+    micro_batches,
+    require_logprobs,
+    shuffled_minibatches,
+    training_batch,
+)
+from llmenvs.agents.losses import (
+    clipped_surrogate_loss,
+    kl_loss,
+    sequence_means,
+    sequence_ratio_loss,
+    truncated_importance_weights,
+)
+from llmenvs.agents.optimization import Learner, frozen_copy
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.bench.metrics import EpisodeMetrics, episode_metrics
-from llmenvs.rollout import rollout
+from llmenvs.agents.settings import above, at_least, one_of
+from llmenvs.agents.trainer import EpisodeSource, Iteration, TaskSampler
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import Trajectory, episodes_of
 
@@ -40,15 +59,23 @@ class GRPOConfig:
 
     Attributes:
         num_groups: prompts in an iteration, P.
-        group_size: episodes of one prompt, G, at least 2; they share the reset seed.
+        group_size: episodes of one prompt, G, at least 2; they share task and reset seed.
         learning_rate: of AdamW.
         num_epochs: passes over the batch of an iteration.
-        minibatch_size: sequences in one update.
+        minibatch_size: episodes in one update.
+        micro_batch_size: episodes whose gradient is computed at once; all of the minibatch if None.
+            It saves memory and changes nothing else.
+        ratio: of each token, or of the whole sequence, see `sequence_ratio_loss`.
         clip_low: see `clipped_surrogate_loss`.
         clip_high: see `clipped_surrogate_loss`.
+        aggregation: the mean by token, by sequence, or by a constant, see `token_weights`.
+        constant_length: in tokens; for ``aggregation="constant"``, and only there.
         kl_coefficient: of the KL to the initial policy; 0 leaves it out and keeps no copy.
         kl_kind: see `kl_estimate`.
         scale: see `group_advantages`.
+        dynamic_sampling: play further groups in place of those whose rewards are all equal.
+        max_sampling_rounds: how often at most, the first time included.
+        importance_cap: see `truncated_importance_weights`; None leaves them out.
         max_grad_norm: where the gradient is clipped.
         limits: of a rollout.
     """
@@ -58,80 +85,191 @@ class GRPOConfig:
     learning_rate: float = 1e-3
     num_epochs: int = 2
     minibatch_size: int = 64
+    micro_batch_size: int | None = None
+    ratio: Literal["token", "sequence"] = "token"
     clip_low: float = 0.2
     clip_high: float = 0.2
+    aggregation: Aggregation = "token"
+    constant_length: int | None = None
     kl_coefficient: float = 0.0
     kl_kind: Literal["k1", "k2", "k3"] = "k3"
     scale: Literal["sample", "population"] | None = "sample"
+    dynamic_sampling: bool = False
+    max_sampling_rounds: int = 4
+    importance_cap: float | None = None
     max_grad_norm: float = 1.0
     limits: RolloutLimits = field(default_factory=RolloutLimits)
 
     def __post_init__(self) -> None:
-        if self.group_size < 2:
-            raise ValueError(f"group_size must be at least 2, got {self.group_size}")
+        at_least(2, group_size=self.group_size)
+        at_least(1, num_groups=self.num_groups, num_epochs=self.num_epochs)
+        at_least(1, minibatch_size=self.minibatch_size, micro_batch_size=self.micro_batch_size)
+        at_least(1, max_sampling_rounds=self.max_sampling_rounds)
+        at_least(0, clip_low=self.clip_low, clip_high=self.clip_high)
+        at_least(0, kl_coefficient=self.kl_coefficient)
+        above(0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
+        above(0, importance_cap=self.importance_cap)
+        one_of(("token", "sequence"), ratio=self.ratio)
+        one_of(get_args(Aggregation), aggregation=self.aggregation)
+        one_of(("k1", "k2", "k3"), kl_kind=self.kl_kind)
+        one_of(("sample", "population", None), scale=self.scale)
+        if (self.constant_length is not None) != (self.aggregation == "constant"):
+            raise ValueError(
+                "constant_length goes with aggregation='constant' and only with it, got "
+                f"{self.constant_length!r} with aggregation={self.aggregation!r}"
+            )
+        at_least(1, constant_length=self.constant_length)
 
 
-@dataclass(frozen=True, slots=True)
-class Iteration:
-    """One iteration: what was played, and how far the policy moved.
+class GRPOTrainer:
+    """GRPO as a `Trainer`.
 
-    Attributes:
-        trajectories: of (P * G,) episodes, group after group, played before the update.
-        metrics: of these trajectories.
-        loss: mean over the updates; 0.0 where no group held a signal.
-        clip_fraction: share of tokens whose gradient the clip removed, in the last epoch.
-        kl: the estimate k3 of KL(sampling policy || policy) in nats for a token, in the last epoch.
-    """
+    ``update`` holds
 
-    trajectories: list[Trajectory]
-    metrics: EpisodeMetrics
-    loss: float
-    clip_fraction: float
-    kl: float
+    - ``loss`` and ``grad_norm``: means over the updates;
+    - ``kl``: the estimate k3 of KL(sampling policy || policy) for a token, in the last epoch;
+    - ``clip_fraction``: share of tokens whose gradient the clip removed, in the last epoch;
+    - ``entropy``: of the sampling policy for a token, estimated by ``-mean(log pi(a))``;
+    - ``ref_kl``: where there is a reference, the estimate k3 of KL(policy || reference);
+    - ``signal_share``: of the groups that were played, those that hold a signal;
+    - ``importance_weight``: where they are used, their mean.
 
-
-def train_grpo(
-    envs: Sequence[gym.Env[str, str]],
-    policy: TransformerPolicy,
-    config: GRPOConfig,
-    *,
-    num_iterations: int,
-    seed: int = 0,
-) -> Iterator[Iteration]:
-    """Train ``policy`` in place; yields after each iteration, so that the caller may stop there.
+    All are per token, in nats where that applies. Where no group held a signal there was no update,
+    and ``loss`` and ``signal_share`` alone are there, both 0.0.
 
     Args:
-        envs: as many episodes are played at once. Every group plays in one kind of environment
-            only if all of ``envs`` are of that kind.
+        envs: see `EpisodeSource`.
         policy: what learns.
         config: the settings.
-        num_iterations: how many at most.
         seed: of the tasks, the sampling and the minibatches.
+        sampler: of the tasks; the reset seeds draw them by default.
     """
-    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.learning_rate)
-    reference = _frozen_copy(policy) if config.kl_coefficient > 0.0 else None
-    for number in range(num_iterations):
-        rng = np.random.default_rng([seed, number])
-        seeds = np.repeat(rng.integers(2**31, size=config.num_groups), config.group_size)
-        trajectories = rollout(
-            envs,
+
+    def __init__(
+        self,
+        envs: Sequence[gym.Env[str, str]],
+        policy: TransformerPolicy,
+        config: GRPOConfig,
+        *,
+        seed: int = 0,
+        sampler: TaskSampler | None = None,
+    ) -> None:
+        self.policy = policy
+        self.config = config
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self._learner = Learner(
             policy,
-            seeds=seeds.tolist(),
-            sampling_seed=int(rng.integers(2**31)),
-            limits=config.limits,
+            learning_rate=config.learning_rate,
+            max_grad_norm=config.max_grad_norm,
+            seed=seed,
+            reference=frozen_copy(policy) if config.kl_coefficient > 0.0 else None,
         )
-        batch = grpo_batch(trajectories, config, device=policy.device)
-        stats = _update(policy, reference, optimizer, batch, config, rng)
-        yield Iteration(trajectories, episode_metrics(trajectories), *stats)
+
+    def step(self) -> Iteration:
+        """Play groups and learn from those that hold a signal; see `Trainer.step`."""
+        rng = self._learner.rng()
+        played, kept = self._play(rng)
+        batch = grpo_batch(kept, self.config, device=self.policy.device) if kept else None
+        update = {"loss": 0.0}
+        if batch is not None:
+            update = self._update(self._prepare(batch), rng)
+        num_groups = len(episodes_of(played)) / self.config.group_size
+        with_signal = len(kept_groups(played, self.config))
+        update["signal_share"] = with_signal / num_groups
+        return Iteration.of(self._learner.finish_iteration(), played, update)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Trainer.state_dict`."""
+        return self._learner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Trainer.load_state_dict`."""
+        self._learner.load_state_dict(state)
+
+    def _play(self, rng: np.random.Generator) -> tuple[list[Trajectory], list[Trajectory]]:
+        """Return everything that was played, and what of it is learned from."""
+        config = self.config
+        played: list[Trajectory] = []
+        groups: list[list[Trajectory]] = []
+        for _ in range(config.max_sampling_rounds if config.dynamic_sampling else 1):
+            trajectories = self.source.play(
+                rng, num_groups=config.num_groups, group_size=config.group_size
+            )
+            played += trajectories
+            groups += kept_groups(trajectories, config)
+            if len(groups) >= config.num_groups:
+                break
+        return played, [run for group in groups[: config.num_groups] for run in group]
+
+    def _prepare(self, batch: TrainingBatch) -> TrainingBatch:
+        """Add what is computed once for an iteration: the reference, and importance weights."""
+        size = self.config.micro_batch_size or self.config.minibatch_size
+        if self._learner.reference is not None:
+            ref_logprobs = fixed_logprobs(self._learner.reference, batch, size)
+            batch = replace(batch, ref_logprobs=ref_logprobs)
+        if self.config.importance_cap is not None:
+            logprobs = fixed_logprobs(self.policy, batch, size)
+            weights = truncated_importance_weights(
+                logprobs, batch.old_logprobs, batch.loss_mask, cap=self.config.importance_cap
+            )
+            batch = replace(batch, old_logprobs=logprobs, importance_weights=weights)
+        return batch
+
+    def _update(self, batch: TrainingBatch, rng: np.random.Generator) -> dict[str, float]:
+        """Make the updates of one iteration."""
+        descents = []
+        moved: list[Tensor] = []
+        for _ in range(self.config.num_epochs):
+            moved = []
+            for indices in shuffled_minibatches(batch.episodes, self.config.minibatch_size, rng):
+                losses = self._losses(batch.rows(indices), moved)
+                descents.append(self._learner.descend(losses))
+        count, kl, clipped, ref_kl = torch.stack(moved).sum(0).tolist()
+        update = {
+            "loss": float(np.mean([descent.loss for descent in descents])),
+            "grad_norm": float(np.mean([descent.grad_norm for descent in descents])),
+            "kl": kl / count,
+            "clip_fraction": clipped / count,
+            "entropy": -batch.old_logprobs[batch.loss_mask].mean().item(),
+        }
+        if batch.ref_logprobs is not None:
+            update["ref_kl"] = ref_kl / count
+        if batch.importance_weights is not None:
+            update["importance_weight"] = batch.importance_weights[batch.loss_mask].mean().item()
+        return update
+
+    def _losses(self, minibatch: TrainingBatch, moved: list[Tensor]) -> Iterator[Tensor]:
+        """Yield the loss of each micro-batch; what it measures goes to ``moved``."""
+        for indices in micro_batches(minibatch.episodes, self.config.micro_batch_size):
+            rows = minibatch.rows(indices)
+            logprobs = self.policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
+            moved.append(_movement(logprobs.detach(), rows, self.config))
+            yield grpo_loss(logprobs, rows, self.config, batch=minibatch)
+
+
+def kept_groups(trajectories: Sequence[Trajectory], config: GRPOConfig) -> list[list[Trajectory]]:
+    """Return the trajectories of each group whose valid rewards differ.
+
+    Raises:
+        ValueError: there are no whole groups.
+    """
+    episodes = episodes_of(trajectories)
+    size = config.group_size
+    groups = [
+        [run for runs in episodes[start : start + size] for run in runs]
+        for start in range(0, len(episodes), size)
+    ]
+    informative = _advantages(episodes, config).ne(0.0).any(1).tolist()
+    return [group for group, is_kept in zip(groups, informative, strict=True) if is_kept]
 
 
 def grpo_batch(
     trajectories: Sequence[Trajectory], config: GRPOConfig, *, device: torch.device
 ) -> TrainingBatch | None:
-    """Return the tensors of the trajectories that hold a signal, or None if none does.
+    """Return the tensors of the groups that hold a signal, or None if none does.
 
-    Where the chat template split an episode, it counts once in its group, by its return, and its
-    advantage is that of all of its runs.
+    Undecided episodes are not in it. Where the chat template split an episode, it counts once in
+    its group, by its return, and its advantage is that of all of its runs.
 
     Args:
         trajectories: of (P * G,) episodes, group after group.
@@ -139,104 +277,109 @@ def grpo_batch(
         device: of the tensors.
 
     Raises:
-        ValueError: a policy that did not tell its log-probabilities.
+        ValueError: there are no whole groups, or the policy did not tell its log-probabilities.
     """
-    shape = (-1, config.group_size)
     episodes = episodes_of(trajectories)
-    advantages = group_advantages(
-        torch.tensor([runs[0].total_reward for runs in episodes]).view(shape),
-        scale=config.scale,
-        valid=torch.tensor([runs[0].valid for runs in episodes]).view(shape),
-    ).flatten()
+    advantages = _advantages(episodes, config)
+    informative = advantages.ne(0.0).any(1, keepdim=True).expand_as(advantages)
     kept = [
         (advantage, run)
-        for advantage, runs in zip(advantages.tolist(), episodes, strict=True)
+        for advantage, is_kept, runs in zip(
+            advantages.flatten().tolist(), informative.flatten().tolist(), episodes, strict=True
+        )
+        if is_kept and runs[0].valid and any(run.generated_mask.any() for run in runs)
         for run in runs
-        if advantage != 0.0
     ]
     if not kept:
         return None
-    for _, trajectory in kept:
-        if np.isnan(trajectory.logprobs[trajectory.generated_mask]).any():
-            raise ValueError(
-                "GRPO needs the log-probabilities with which the tokens were sampled, but the "
-                f"policy told none for task {trajectory.info['task_id']!r}"
-            )
+    require_logprobs([run for _, run in kept], algorithm="GRPO")
     weights = [[advantage] * len(run.turn_rewards) for advantage, run in kept]
     return training_batch([run for _, run in kept], weights, device=device)
 
 
 def grpo_loss(
-    logprobs: Tensor, batch: TrainingBatch, config: GRPOConfig, *, ref_logprobs: Tensor | None
+    logprobs: Tensor, rows: TrainingBatch, config: GRPOConfig, *, batch: TrainingBatch | None = None
 ) -> Tensor:
     """Return the clipped surrogate, plus the KL term if there is a reference (part 2).
 
     Args:
         logprobs: (B, T) under the current policy, with gradient.
-        batch: the trajectories, with the advantages as weights.
+        rows: the trajectories, with the advantages as weights.
         config: the settings.
-        ref_logprobs: (B, T) under the reference policy, or None.
+        batch: what ``rows`` are a micro-batch of, so that the losses of all of them add up to that
+            of the batch; they are all of it by default.
     """
-    loss = clipped_surrogate_loss(
-        logprobs,
-        batch.old_logprobs,
-        batch.weights,
-        batch.loss_mask,
-        clip_low=config.clip_low,
-        clip_high=config.clip_high,
+    weights = token_weights(
+        rows,
+        rows if batch is None else batch,
+        aggregation=config.aggregation,
+        constant_length=config.constant_length,
     )
-    if ref_logprobs is None:
+    importance = 1.0 if rows.importance_weights is None else rows.importance_weights
+    if config.ratio == "sequence":
+        loss = sequence_ratio_loss(
+            logprobs,
+            rows.old_logprobs,
+            rows.weights,
+            rows.loss_mask,
+            clip_low=config.clip_low,
+            clip_high=config.clip_high,
+            episodes=rows.episodes,
+            num_tokens=1,
+            token_weights=weights * importance,
+        )
+    else:
+        loss = clipped_surrogate_loss(
+            logprobs,
+            rows.old_logprobs,
+            rows.weights,
+            rows.loss_mask,
+            clip_low=config.clip_low,
+            clip_high=config.clip_high,
+            num_tokens=1,
+            token_weights=weights * importance,
+        )
+    if rows.ref_logprobs is None:
         return loss
-    kl = kl_loss(logprobs, ref_logprobs, batch.loss_mask, kind=config.kl_kind)
+    kl = kl_loss(
+        logprobs,
+        rows.ref_logprobs,
+        rows.loss_mask,
+        kind=config.kl_kind,
+        num_tokens=1,
+        token_weights=weights,
+    )
     return loss + config.kl_coefficient * kl
 
 
-def _update(
-    policy: TransformerPolicy,
-    reference: TransformerPolicy | None,
-    optimizer: torch.optim.Optimizer,
-    batch: TrainingBatch | None,
-    config: GRPOConfig,
-    rng: np.random.Generator,
-) -> tuple[float, float, float]:
-    """Make the updates of one iteration; returns mean loss, clip fraction and KL."""
-    if batch is None:
-        return 0.0, 0.0, 0.0
-    losses: list[float] = []
-    moved: list[tuple[float, float]] = []
-    for _ in range(config.num_epochs):
-        moved = []
-        order = torch.from_numpy(rng.permutation(len(batch)))
-        for indices in order.split(math.ceil(len(batch) / _num_minibatches(batch, config))):
-            rows = batch.rows(indices)
-            logprobs = policy.logprobs(rows.token_ids)
-            ref_logprobs = None
-            if reference is not None:
-                with torch.no_grad():
-                    ref_logprobs = reference.logprobs(rows.token_ids)
-            loss = grpo_loss(logprobs, rows, config, ref_logprobs=ref_logprobs)
-            descend(loss, policy.model, optimizer, max_grad_norm=config.max_grad_norm)
-            losses.append(loss.item())
-            moved.append(_movement(logprobs.detach(), rows, config))
-    policy.version += 1
-    clip_fraction, kl = np.mean(moved, axis=0)
-    return float(np.mean(losses)), float(clip_fraction), float(kl)
+def _advantages(episodes: Sequence[Sequence[Trajectory]], config: GRPOConfig) -> Tensor:
+    """Return (P, G)."""
+    if len(episodes) % config.group_size != 0:
+        raise ValueError(
+            f"trajectories must be of whole groups of {config.group_size} episodes, "
+            f"got {len(episodes)} episodes"
+        )
+    shape = (-1, config.group_size)
+    return group_advantages(
+        torch.tensor([runs[0].total_reward for runs in episodes]).view(shape),
+        scale=config.scale,
+        valid=torch.tensor([runs[0].valid for runs in episodes]).view(shape),
+    )
 
 
-def _num_minibatches(batch: TrainingBatch, config: GRPOConfig) -> int:
-    return max(1, round(len(batch) / config.minibatch_size))
-
-
-def _movement(logprobs: Tensor, rows: TrainingBatch, config: GRPOConfig) -> tuple[float, float]:
-    """Return the share of clipped tokens and the k3 estimate of how far the policy moved."""
-    log_ratio = torch.where(rows.loss_mask, logprobs - rows.old_logprobs, 0.0)
-    ratio, count = log_ratio.exp(), rows.loss_mask.sum().clamp(min=1)
-    up = (ratio > 1.0 + config.clip_high) & (rows.weights > 0)
-    down = (ratio < 1.0 - config.clip_low) & (rows.weights < 0)
-    clipped = ((up | down) & rows.loss_mask).sum() / count
-    return float(clipped), float((ratio - 1.0 - log_ratio).sum() / count)
-
-
-def _frozen_copy(policy: TransformerPolicy) -> TransformerPolicy:
-    model = copy.deepcopy(policy.model).requires_grad_(False)  # noqa: FBT003 (torch's signature)
-    return TransformerPolicy(model, policy.tokenizer, temperature=policy.temperature)
+def _movement(logprobs: Tensor, rows: TrainingBatch, config: GRPOConfig) -> Tensor:
+    """Return sums over tokens: of 1, k3 to the old policy, clipped ones, k3 to the reference."""
+    on = rows.loss_mask
+    log_ratio = torch.where(on, logprobs - rows.old_logprobs, 0.0)
+    ratio = log_ratio.exp()
+    judged = ratio
+    if config.ratio == "sequence":
+        judged = sequence_means(log_ratio, on, rows.episodes)[:, None].exp().expand_as(ratio)
+    up = (judged > 1.0 + config.clip_high) & (rows.weights > 0)
+    down = (judged < 1.0 - config.clip_low) & (rows.weights < 0)
+    ref_kl = torch.zeros(())
+    if rows.ref_logprobs is not None:
+        x = torch.where(on, rows.ref_logprobs - logprobs, 0.0)
+        ref_kl = (x.expm1() - x).sum()
+    sums = [on.sum(), (log_ratio.expm1() - log_ratio).sum(), ((up | down) & on).sum(), ref_kl]
+    return torch.stack([value.detach().cpu().double() for value in sums])

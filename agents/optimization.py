@@ -1,23 +1,133 @@
-"""One step of gradient descent, which all trainers share."""
+"""`Learner`: the weights that a trainer moves, how it moves them, and how far it has come."""
 
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from llmenvs.agents.policy import TransformerPolicy
 
-def descend(
-    loss: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, *, max_grad_norm: float
-) -> None:
-    """Take one step down ``loss``, the gradient clipped to a norm of ``max_grad_norm``.
 
-    Raises:
-        FloatingPointError: the gradient is not finite; the weights are left as they were.
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """One update.
+
+    Attributes:
+        loss: the sum of the losses of its micro-batches.
+        grad_norm: the norm of the gradient before it was clipped.
     """
-    optimizer.zero_grad()
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(
-            f"the gradient's norm is {norm.item()} with a loss of {loss.item()}: "
-            "look for NaN rewards or log-probabilities in the batch"
-        )
-    optimizer.step()
+
+    loss: float
+    grad_norm: float
+
+
+class Learner:
+    """A policy, the modules that learn or stand still beside it, and one optimizer.
+
+    Args:
+        policy: what learns.
+        learning_rate: of AdamW, which is used without weight decay.
+        max_grad_norm: where the norm of the whole gradient is clipped.
+        seed: of everything that is random in training.
+        critic: learns too, with the same optimizer.
+        reference: stands still; kept in the state, since a run that is taken up again starts from
+            other weights than those it began with.
+    """
+
+    def __init__(
+        self,
+        policy: TransformerPolicy,
+        *,
+        learning_rate: float,
+        max_grad_norm: float,
+        seed: int,
+        critic: nn.Module | None = None,
+        reference: TransformerPolicy | None = None,
+    ) -> None:
+        self.policy = policy
+        self.reference = reference
+        self.num_iterations = 0
+        self._seed = seed
+        self._max_grad_norm = max_grad_norm
+        self._modules = {"model": policy.model}
+        if critic is not None:
+            self._modules["critic"] = critic
+        every = [p for module in self._modules.values() for p in module.parameters()]
+        learned = {id(p): p for p in every if p.requires_grad}  # a critic may share the body
+        self._parameters = list(learned.values())
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0)
+        if reference is not None:
+            self._modules["reference"] = reference.model
+
+    def rng(self) -> np.random.Generator:
+        """Return the generator of the iteration that is next."""
+        return np.random.default_rng([self._seed, self.num_iterations])
+
+    def descend(self, losses: Iterable[Tensor]) -> Descent:
+        """Take one step down the sum of ``losses``, each of which is freed before the next is made.
+
+        Raises:
+            FloatingPointError: a loss or the gradient is not finite; the weights are left as they
+                were.
+        """
+        self._optimizer.zero_grad()
+        total = 0.0
+        for loss in losses:
+            loss.backward()
+            total += loss.item()
+        norm = float(nn.utils.clip_grad_norm_(self._parameters, self._max_grad_norm))
+        if not np.isfinite(norm) or not np.isfinite(total):
+            raise FloatingPointError(
+                f"the loss is {total} and the norm of its gradient {norm} in iteration "
+                f"{self.num_iterations}: look for NaN rewards or log-probabilities in the batch"
+            )
+        self._optimizer.step()
+        return Descent(total, norm)
+
+    def finish_iteration(self) -> int:
+        """Count the iteration, and the policy's version; returns the iteration's number."""
+        self.num_iterations += 1
+        self.policy.version += 1
+        return self.num_iterations - 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weights, the optimizer's state and the counters."""
+        return {
+            "num_iterations": self.num_iterations,
+            "policy_version": self.policy.version,
+            "seed": self._seed,
+            "optimizer": self._optimizer.state_dict(),
+            **{name: module.state_dict() for name, module in self._modules.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken.
+
+        Raises:
+            ValueError: it has other entries, comes from another seed, or its weights do not fit.
+        """
+        expected = set(self.state_dict())
+        if set(state) != expected:
+            raise ValueError(f"the state must have {sorted(expected)}, got {sorted(state)}")
+        if state["seed"] != self._seed:
+            raise ValueError(
+                f"the state comes from a run with seed {state['seed']}, this one has {self._seed}"
+            )
+        for name, module in self._modules.items():
+            try:
+                module.load_state_dict(state[name])
+            except RuntimeError as error:  # torch's own message lists the weights
+                raise ValueError(f"the weights of the {name} do not fit: {error}") from error
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.num_iterations = state["num_iterations"]
+        self.policy.version = state["policy_version"]
+
+
+def frozen_copy(policy: TransformerPolicy) -> TransformerPolicy:
+    """Return the policy as it is now, to be kept as the reference."""
+    model = copy.deepcopy(policy.model).requires_grad_(False)  # noqa: FBT003 (torch's signature)
+    return TransformerPolicy(model, policy.tokenizer, temperature=policy.temperature)

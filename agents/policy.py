@@ -4,13 +4,16 @@ Tokens are sampled with one generator for each prompt, seeded by ``Prompt.seed``
 prompt gets does not depend on the batch that it is in (but for rounding in the model).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from llmenvs.agents.decoding import LanguageModel, decoder_of
 from llmenvs.policy import Prompt
 from llmenvs.tokenizers import Tokenizer
 from llmenvs.transcript import Completion
@@ -21,8 +24,9 @@ class TransformerPolicy:
 
     Args:
         model: from token ids (B, T) to logits (B, T, V); it must be causal, since sequences are
-            padded on the right.
-        tokenizer: the environment's own.
+            padded on the right. A `LanguageModel` is sampled from with its cache.
+        tokenizer: the environment's own. Ids that it does not have, such as the rows that pad an
+            embedding to a round size, get no probability.
         temperature: above 0, of the sampling and of `logprobs` alike, so that the ratio of new and
             old probabilities is 1 before the first update.
     """
@@ -41,62 +45,138 @@ class TransformerPolicy:
         """Where the model is."""
         return next(self.model.parameters()).device
 
+    @torch.inference_mode()
     def act(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        """Sample one completion for each prompt."""
-        rows = [_Row(prompt, list(prompt.token_ids)) for prompt in prompts]
-        unfinished = list(rows)
-        while unfinished:
-            logprobs = self._next_logprobs([row.token_ids for row in unfinished])
-            for row, row_logprobs in zip(unfinished, logprobs, strict=True):
-                row.append(_draw(row_logprobs, row.generator), row_logprobs)
-            unfinished = [row for row in unfinished if not self._is_finished(row)]
-        return [self._completion(row) for row in rows]
+        """Sample one completion for each prompt; equal prompts are read once."""
+        rows = [_Row(prompt) for prompt in prompts]
+        if not all(len(prompt.token_ids) for prompt in prompts):
+            raise ValueError("a prompt must have at least one token: the model has nothing to read")
+        decoder = decoder_of(self.model, device=self.device)
+        distinct: dict[tuple[int, ...], int] = {}
+        places = [distinct.setdefault(tuple(p.token_ids), len(distinct)) for p in prompts]
+        logits = decoder.start(list(distinct))[torch.tensor(places, device=self.device)]
+        unfinished = rows
+        while True:
+            token_ids = self._draw(unfinished, logits)
+            kept = [i for i, row in enumerate(unfinished) if not self._is_finished(row)]
+            if not kept:
+                return [self._completion(row) for row in rows]
+            unfinished = [unfinished[i] for i in kept]
+            places = [places[i] for i in kept]
+            logits = decoder.advance(torch.tensor(places), token_ids[kept])
+            places = list(range(len(unfinished)))
 
-    def logprobs(self, token_ids: Tensor) -> Tensor:
+    def logprobs(self, token_ids: Tensor, *, loss_mask: Tensor | None = None) -> Tensor:
         """Return the log-probability of each token after those before it, with gradient.
 
         Args:
             token_ids: (B, T) int64, padded on the right.
+            loss_mask: (B, T) bool, the tokens that are asked about; all by default. With it,
+                sequences that are equal up to their last such token are computed once, and the
+                logits, the largest tensor of an update, exist at those tokens alone.
 
         Returns:
-            (B, T) in nats; 0.0 for the first token, which nothing predicts.
+            (B, T) in nats; 0.0 for the first token, which nothing predicts, and off the mask.
         """
-        logits = self.model(token_ids[:, :-1]) / self.temperature
-        taken = logits.log_softmax(-1).gather(-1, token_ids[:, 1:, None]).squeeze(-1)
-        return torch.nn.functional.pad(taken, (1, 0))
+        wanted = torch.ones_like(token_ids, dtype=torch.bool) if loss_mask is None else loss_mask
+        wanted = wanted[:, 1:]  # by the position that predicts
+        length = int(wanted.any(dim=0).nonzero().max()) + 1 if bool(wanted.any()) else 0
+        if length == 0:
+            return torch.zeros(token_ids.shape, device=token_ids.device)
+        rows, inverse = torch.unique(token_ids[:, : length + 1], dim=0, return_inverse=True)
+        counts = torch.zeros(len(rows), length, dtype=torch.long, device=rows.device)
+        asked = counts.index_add(0, inverse, wanted[:, :length].long()) > 0
+        logits = self._known(_logits_at(self.model, rows[:, :-1], asked))
+        taken = -functional.cross_entropy(logits, rows[:, 1:][asked], reduction="none")
+        logprobs = torch.zeros(asked.shape, device=taken.device).masked_scatter(asked, taken)
+        logprobs = torch.where(wanted[:, :length], logprobs[inverse], 0.0)
+        return functional.pad(logprobs, (1, token_ids.shape[1] - 1 - length))
 
-    @torch.inference_mode()
-    def _next_logprobs(self, sequences: Sequence[Sequence[int]]) -> np.ndarray[tuple[int, int]]:
-        lengths = [len(sequence) for sequence in sequences]
-        if min(lengths) == 0:
-            raise ValueError("a prompt must have at least one token: the model has nothing to read")
-        padded = torch.zeros(len(sequences), max(lengths), dtype=torch.long)
-        for row, sequence in enumerate(sequences):
-            padded[row, : len(sequence)] = torch.tensor(sequence)
-        logits = self.model(padded.to(self.device))
-        last = logits[torch.arange(len(sequences)), torch.tensor(lengths) - 1]
-        values: np.ndarray[tuple[int, int]] = (
-            (last.float() / self.temperature).log_softmax(-1).cpu().numpy()
+    def evaluate(
+        self,
+        token_ids: Tensor,
+        *,
+        loss_mask: Tensor,
+        value_head: Callable[[Tensor], Tensor] | None = None,
+    ) -> "Evaluation":
+        """Return what an actor-critic needs to know of each token, with gradient.
+
+        Args:
+            token_ids: (B, T) int64, padded on the right.
+            loss_mask: (B, T) bool, the tokens that are asked about.
+            value_head: from hidden states (B, T, width) to values (B, T). With it, the model must
+                be a `HiddenStates`, and its body is run once for both heads.
+        """
+        wanted = functional.pad(loss_mask[:, 1:], (0, 1))  # by the position that predicts
+        values = None
+        if value_head is None:
+            logits = _logits_at(self.model, token_ids, wanted)
+        else:
+            hidden, logits = self.model.hidden_and_logits_at(token_ids, wanted)  # type: ignore[operator]
+            values = value_head(hidden)
+        distribution = self._known(logits).log_softmax(-1)
+        taken = distribution.gather(-1, token_ids[:, 1:][wanted[:, :-1]][:, None])[:, 0]
+        entropy = -(distribution.exp() * distribution).sum(-1)
+        empty = torch.zeros(token_ids.shape, device=token_ids.device)
+        on = functional.pad(wanted[:, :-1], (1, 0))
+        return Evaluation(
+            empty.masked_scatter(on, taken), empty.masked_scatter(on, entropy), values
         )
-        return values
+
+    def _known(self, logits: Tensor) -> Tensor:
+        """Return the logits of the tokenizer's ids, as they are sampled from."""
+        return logits[..., : self.tokenizer.vocab_size].float() / self.temperature
+
+    def _draw(self, rows: Sequence["_Row"], logits: Tensor) -> Tensor:
+        """Append a token to each row, drawn by inverting the cumulative distribution; (B,) ids."""
+        logprobs = self._known(logits).log_softmax(-1)
+        cumulative = logprobs.double().exp().cumsum(-1)
+        if not bool(cumulative[:, -1].isfinite().all()):
+            raise FloatingPointError("the model's logits are not finite: its weights are spoiled")
+        uniform = torch.tensor([[row.generator.random()] for row in rows], dtype=torch.float64)
+        points = uniform.to(cumulative.device) * cumulative[:, -1:]
+        drawn = torch.searchsorted(cumulative, points, right=True)
+        drawn = drawn.clamp(max=logprobs.shape[-1] - 1)
+        taken = logprobs.gather(-1, drawn).clamp(max=0.0)
+        for row, token_id, logprob in zip(
+            rows, drawn.flatten().tolist(), taken.flatten().tolist(), strict=True
+        ):
+            row.token_ids.append(token_id)
+            row.logprobs.append(logprob)
+        return drawn.flatten()
 
     def _is_finished(self, row: "_Row") -> bool:
-        generated = row.generated
-        if len(generated) >= row.prompt.max_new_tokens:
+        if len(row.token_ids) >= row.prompt.max_new_tokens:
             return True
-        if generated[-1] == self.tokenizer.end_of_turn_id:
+        if row.token_ids[-1] == self.tokenizer.end_of_turn_id:
             return True
-        text = self.tokenizer.decode(generated)
+        if not row.prompt.stop_strings:
+            return False
+        text = self.tokenizer.decode(row.token_ids)
         return any(stop in text for stop in row.prompt.stop_strings)
 
     def _completion(self, row: "_Row") -> Completion:
         return Completion.from_tokens(
             self.tokenizer,
-            row.generated,
+            row.token_ids,
             logprobs=row.logprobs,
             stop_strings=row.prompt.stop_strings,
             policy_version=self.version,
         )
+
+
+class Evaluation(NamedTuple):
+    """What a policy says of the tokens of a mask; 0.0 off it.
+
+    Attributes:
+        logprobs: (B, T), of each token after those before it, in nats.
+        entropy: (B, T), of the distribution from which the token was drawn, in nats.
+        values: (B, T), at each position what the value head says of everything up to it, or None.
+    """
+
+    logprobs: Tensor
+    entropy: Tensor
+    values: Tensor | None
 
 
 @dataclass(slots=True)
@@ -104,24 +184,17 @@ class _Row:
     """A completion as it grows."""
 
     prompt: Prompt
-    token_ids: list[int]
+    token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     generator: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         self.generator = np.random.default_rng(self.prompt.seed)
 
-    @property
-    def generated(self) -> list[int]:
-        return self.token_ids[len(self.token_ids) - len(self.logprobs) :]
 
-    def append(self, token_id: int, logprobs: "np.ndarray[tuple[int]]") -> None:
-        self.token_ids.append(token_id)
-        self.logprobs.append(min(0.0, float(logprobs[token_id])))
-
-
-def _draw(logprobs: "np.ndarray[tuple[int]]", generator: np.random.Generator) -> int:
-    """Draw by inverting the cumulative distribution: one uniform number for a token."""
-    cumulative = np.exp(logprobs.astype(np.float64)).cumsum()
-    drawn = np.searchsorted(cumulative, generator.random() * cumulative[-1], side="right")
-    return int(min(drawn, len(cumulative) - 1))
+def _logits_at(model: nn.Module, token_ids: Tensor, wanted: Tensor) -> Tensor:
+    """Return the logits (N, V) where ``wanted`` (B, T) is True, by rows."""
+    if isinstance(model, LanguageModel):
+        return model.logits_at(token_ids, wanted)
+    every: Tensor = model(token_ids)
+    return every[wanted]

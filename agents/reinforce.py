@@ -4,10 +4,18 @@ Source: "How LLMs learn to reason" (yeesengchan.com, 2026), part 0; Williams, "S
 gradient-following algorithms" (1992). An action is a turn: all its tokens share the turn's return.
 With ``baseline``, the mean return of the batch is taken off, which changes the variance of the
 gradient and not its mean (up to 1/B, as the batch's own returns are in it).
+
+Run it on an environment of your own::
+
+    policy = TransformerPolicy(model, env.unwrapped.tokenizer)
+    trainer = ReinforceTrainer([env], policy, ReinforceConfig())
+    for iteration in iterate(trainer, 50):
+        logger.info("%s", iteration.metrics)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -15,12 +23,12 @@ import torch
 from torch import Tensor
 
 from llmenvs.agents.advantages import discounted_returns
-from llmenvs.agents.batching import TrainingBatch, training_batch
-from llmenvs.agents.losses import reinforce_loss
-from llmenvs.agents.optimization import descend
+from llmenvs.agents.batching import TrainingBatch, micro_batches, training_batch
+from llmenvs.agents.losses import reinforce_loss, token_mean
+from llmenvs.agents.optimization import Learner
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.bench.metrics import EpisodeMetrics, episode_metrics
-from llmenvs.rollout import rollout
+from llmenvs.agents.settings import above, at_least, in_unit_interval
+from llmenvs.agents.trainer import EpisodeSource, Iteration, TaskSampler
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import Trajectory, episodes_of
 
@@ -31,66 +39,85 @@ class ReinforceConfig:
 
     Attributes:
         batch_size: episodes in an update.
+        micro_batch_size: episodes whose gradient is computed at once; all if None. It saves memory
+            and changes nothing else.
         learning_rate: of AdamW.
         discount: for each turn, in [0, 1].
         baseline: take the mean return off.
+        entropy_coefficient: of the entropy, which is rewarded; in units of the return.
         max_grad_norm: where the gradient is clipped.
         limits: of a rollout.
     """
 
     batch_size: int = 128
+    micro_batch_size: int | None = None
     learning_rate: float = 1e-3
     discount: float = 1.0
     baseline: bool = True
+    entropy_coefficient: float = 0.0
     max_grad_norm: float = 1.0
     limits: RolloutLimits = field(default_factory=RolloutLimits)
 
-
-@dataclass(frozen=True, slots=True)
-class ReinforceIteration:
-    """One update.
-
-    Attributes:
-        trajectories: played before the update.
-        metrics: of these trajectories.
-        loss: 0.0 where no episode was valid.
-    """
-
-    trajectories: list[Trajectory]
-    metrics: EpisodeMetrics
-    loss: float
+    def __post_init__(self) -> None:
+        at_least(1, batch_size=self.batch_size, micro_batch_size=self.micro_batch_size)
+        above(0.0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
+        at_least(0, entropy_coefficient=self.entropy_coefficient)
+        in_unit_interval(discount=self.discount)
 
 
-def train_reinforce(
-    envs: Sequence[gym.Env[str, str]],
-    policy: TransformerPolicy,
-    config: ReinforceConfig,
-    *,
-    num_iterations: int,
-    seed: int = 0,
-) -> Iterator[ReinforceIteration]:
-    """Train ``policy`` in place; yields after each update.
+class ReinforceTrainer:
+    """REINFORCE as a `Trainer`; ``update`` has the loss and the gradient's norm.
 
     Args:
-        envs: as many episodes are played at once.
+        envs: see `EpisodeSource`.
         policy: what learns.
         config: the settings.
-        num_iterations: updates at most.
         seed: of the tasks and the sampling.
+        sampler: of the tasks; the reset seeds draw them by default.
     """
-    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.learning_rate)
-    for number in range(num_iterations):
-        rng = np.random.default_rng([seed, number])
-        trajectories = rollout(
-            envs,
+
+    def __init__(
+        self,
+        envs: Sequence[gym.Env[str, str]],
+        policy: TransformerPolicy,
+        config: ReinforceConfig,
+        *,
+        seed: int = 0,
+        sampler: TaskSampler | None = None,
+    ) -> None:
+        self.policy = policy
+        self.config = config
+        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
+        self._learner = Learner(
             policy,
-            seeds=rng.integers(2**31, size=config.batch_size).tolist(),
-            sampling_seed=int(rng.integers(2**31)),
-            limits=config.limits,
+            learning_rate=config.learning_rate,
+            max_grad_norm=config.max_grad_norm,
+            seed=seed,
         )
-        batch = reinforce_batch(trajectories, config, device=policy.device)
-        loss = 0.0 if batch is None else _update(policy, optimizer, batch, config)
-        yield ReinforceIteration(trajectories, episode_metrics(trajectories), loss)
+
+    def step(self) -> Iteration:
+        """Play a batch and make one update; see `Trainer.step`."""
+        rng = self._learner.rng()
+        trajectories = self.source.play(rng, num_groups=self.config.batch_size)
+        batch = reinforce_batch(trajectories, self.config, device=self.policy.device)
+        update = {"loss": 0.0, "grad_norm": 0.0}
+        if batch is not None:
+            descent = self._learner.descend(self._losses(batch))
+            update = {"loss": descent.loss, "grad_norm": descent.grad_norm}
+        return Iteration.of(self._learner.finish_iteration(), trajectories, update)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Trainer.state_dict`."""
+        return self._learner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Trainer.load_state_dict`."""
+        self._learner.load_state_dict(state)
+
+    def _losses(self, batch: TrainingBatch) -> Iterator[Tensor]:
+        for indices in micro_batches(batch.episodes, self.config.micro_batch_size):
+            rows = batch.rows(indices)
+            yield _loss(self.policy, rows, self.config, num_tokens=batch.num_tokens)
 
 
 def reinforce_batch(
@@ -102,11 +129,24 @@ def reinforce_batch(
     it.
     """
     valid = [trajectory for trajectory in trajectories if trajectory.valid]
-    if not valid:
+    if not any(trajectory.generated_mask.any() for trajectory in valid):
         return None
     returns = [g for runs in episodes_of(valid) for g in _returns(runs, config.discount)]
     baseline = float(torch.cat(returns).mean()) if config.baseline else 0.0
     return training_batch(valid, [(g - baseline).tolist() for g in returns], device=device)
+
+
+def _loss(
+    policy: TransformerPolicy, rows: TrainingBatch, config: ReinforceConfig, *, num_tokens: int
+) -> Tensor:
+    on = rows.loss_mask
+    if config.entropy_coefficient == 0.0:
+        logprobs = policy.logprobs(rows.token_ids, loss_mask=on)
+        return reinforce_loss(logprobs, rows.weights, on, num_tokens=num_tokens)
+    evaluation = policy.evaluate(rows.token_ids, loss_mask=on)
+    loss = reinforce_loss(evaluation.logprobs, rows.weights, on, num_tokens=num_tokens)
+    entropy = token_mean(evaluation.entropy, on, num_tokens=num_tokens)
+    return loss - config.entropy_coefficient * entropy
 
 
 def _returns(runs: Sequence[Trajectory], discount: float) -> Sequence[Tensor]:
@@ -114,15 +154,3 @@ def _returns(runs: Sequence[Trajectory], discount: float) -> Sequence[Tensor]:
     rewards = np.concatenate([run.turn_rewards for run in runs])
     returns = discounted_returns(torch.from_numpy(rewards), discount=discount)
     return list(returns.split([len(run.turn_rewards) for run in runs]))
-
-
-def _update(
-    policy: TransformerPolicy,
-    optimizer: torch.optim.Optimizer,
-    batch: TrainingBatch,
-    config: ReinforceConfig,
-) -> float:
-    loss = reinforce_loss(policy.logprobs(batch.token_ids), batch.weights, batch.loss_mask)
-    descend(loss, policy.model, optimizer, max_grad_norm=config.max_grad_norm)
-    policy.version += 1
-    return loss.item()

@@ -4,17 +4,20 @@ Source: "How LLMs learn to reason" (yeesengchan.com, 2026), part 4, the cold sta
 REINFORCE's with every weight 1, ``-mean(log pi(a_t | s_t))``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
-from llmenvs.agents.batching import training_batch
+from llmenvs.agents.batching import TrainingBatch, micro_batches, training_batch
 from llmenvs.agents.losses import reinforce_loss
-from llmenvs.agents.optimization import descend
+from llmenvs.agents.optimization import Learner
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.trajectory import Trajectory
+from llmenvs.agents.settings import above, at_least
+from llmenvs.agents.trainer import Iteration
+from llmenvs.trajectory import Trajectory, episodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,47 +25,102 @@ class SFTConfig:
     """Settings.
 
     Attributes:
-        num_steps: updates.
-        batch_size: trajectories in one.
+        batch_size: episodes in an update.
+        micro_batch_size: episodes whose gradient is computed at once; all if None.
         learning_rate: of AdamW.
         max_grad_norm: where the gradient is clipped.
     """
 
-    num_steps: int = 100
     batch_size: int = 32
+    micro_batch_size: int | None = None
     learning_rate: float = 1e-3
     max_grad_norm: float = 1.0
 
+    def __post_init__(self) -> None:
+        at_least(1, batch_size=self.batch_size, micro_batch_size=self.micro_batch_size)
+        above(0.0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
 
-def train_sft(
-    policy: TransformerPolicy,
-    trajectories: Sequence[Trajectory],
-    config: SFTConfig = SFTConfig(),
-    *,
-    seed: int = 0,
-) -> Iterator[float]:
-    """Train ``policy`` in place; yields the loss of each step, in nats for a token.
+
+class SFTTrainer:
+    """Supervised fine-tuning as a `Trainer`.
+
+    ``update`` has the loss, in nats for a token, and the gradient's norm.
 
     Args:
         policy: what learns.
         trajectories: what to imitate; those that are not valid are left out.
         config: the settings.
-        seed: of the batches.
+        seed: of the batches, each of which is drawn afresh from all episodes.
 
     Raises:
-        ValueError: no trajectory is valid.
+        ValueError: no valid trajectory in which the policy wrote something.
     """
-    kept = [trajectory for trajectory in trajectories if trajectory.valid]
+
+    def __init__(
+        self,
+        policy: TransformerPolicy,
+        trajectories: Sequence[Trajectory],
+        config: SFTConfig = SFTConfig(),
+        *,
+        seed: int = 0,
+    ) -> None:
+        self.policy = policy
+        self.config = config
+        self._batch = sft_batch(trajectories, device=policy.device)
+        self._learner = Learner(
+            policy,
+            learning_rate=config.learning_rate,
+            max_grad_norm=config.max_grad_norm,
+            seed=seed,
+        )
+
+    def step(self) -> Iteration:
+        """Make one update; see `Trainer.step`."""
+        rows = self._batch.rows(self._draw())
+        descent = self._learner.descend(sft_losses(self.policy, rows, self.config.micro_batch_size))
+        update = {"loss": descent.loss, "grad_norm": descent.grad_norm}
+        return Iteration.of(self._learner.finish_iteration(), [], update)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Trainer.state_dict`; the trajectories are not in it."""
+        return self._learner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Trainer.load_state_dict`."""
+        self._learner.load_state_dict(state)
+
+    def _draw(self) -> Tensor:
+        num_episodes = self._batch.num_episodes
+        size = min(self.config.batch_size, num_episodes)
+        chosen = self._learner.rng().choice(num_episodes, size, replace=False)
+        device = self._batch.episodes.device
+        return torch.isin(self._batch.episodes, torch.from_numpy(chosen).to(device)).nonzero()[:, 0]
+
+
+def sft_batch(trajectories: Sequence[Trajectory], *, device: torch.device) -> TrainingBatch:
+    """Return the tensors of the valid trajectories, all tokens of the policy with weight 1.
+
+    Raises:
+        ValueError: no valid trajectory in which the policy wrote something.
+    """
+    valid = [trajectory for trajectory in trajectories if trajectory.valid]
+    kept = [
+        run
+        for runs in episodes_of(valid)
+        if any(run.generated_mask.any() for run in runs)
+        for run in runs
+    ]
     if not kept:
         raise ValueError(f"no valid trajectory to learn from, got {len(trajectories)}")
     ones = [[1.0] * len(trajectory.turn_rewards) for trajectory in kept]
-    batch = training_batch(kept, ones, device=policy.device)
-    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.learning_rate)
-    rng = np.random.default_rng([seed, 0])
-    for _ in range(config.num_steps):
-        size = min(config.batch_size, len(kept))
-        rows = batch.rows(torch.from_numpy(rng.choice(len(kept), size, replace=False)))
-        loss = reinforce_loss(policy.logprobs(rows.token_ids), rows.weights, rows.loss_mask)
-        descend(loss, policy.model, optimizer, max_grad_norm=config.max_grad_norm)
-        policy.version += 1
-        yield loss.item()
+    return training_batch(kept, ones, device=device)
+
+
+def sft_losses(
+    policy: TransformerPolicy, batch: TrainingBatch, micro_batch_size: int | None
+) -> Iterator[Tensor]:
+    """Yield the loss of each micro-batch, which add up to the loss of the batch."""
+    for indices in micro_batches(batch.episodes, micro_batch_size):
+        rows = batch.rows(indices)
+        logprobs = policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
+        yield reinforce_loss(logprobs, rows.weights, rows.loss_mask, num_tokens=batch.num_tokens)

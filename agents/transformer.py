@@ -1,10 +1,13 @@
 """A small decoder-only transformer, large enough to learn the environments on a CPU."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from llmenvs.agents.decoding import pad_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +58,69 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.vocab_size, bias=False)
 
+    @property
+    def vocab_size(self) -> int:
+        """Ids from 0 to one less can be read."""
+        return self.config.vocab_size
+
+    @property
+    def max_length(self) -> int:
+        """Positions that can be read."""
+        return self.config.max_length
+
     def forward(self, token_ids: Tensor) -> Tensor:
-        """Return the logits of the token after each position.
+        """Return the logits (B, T, V) of the token after each position; see `hidden_states`."""
+        logits: Tensor = self.head(self.hidden_states(token_ids))
+        return logits
+
+    def hidden_states(self, token_ids: Tensor) -> Tensor:
+        """Return what the head reads at each position.
 
         Args:
             token_ids: (B, T) int64, padded on the right: no position sees what follows it, so
                 padding changes nothing before it.
 
         Returns:
-            (B, T, V).
+            (B, T, width).
 
         Raises:
             ValueError: T is above ``max_length``.
         """
         length = token_ids.shape[1]
+        self.check_length(length)
+        hidden = self.embed(token_ids, torch.arange(length, device=token_ids.device))
+        for block in self.blocks:
+            hidden = block(hidden)
+        normed: Tensor = self.norm(hidden)
+        return normed
+
+    def logits_at(self, token_ids: Tensor, wanted: Tensor) -> Tensor:
+        """Return the logits (N, V) at the N positions where ``wanted`` (B, T) is True, by rows."""
+        logits: Tensor = self.head(self.hidden_states(token_ids)[wanted])
+        return logits
+
+    def hidden_and_logits_at(self, token_ids: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `hidden_states` and `logits_at` of one pass."""
+        hidden = self.hidden_states(token_ids)
+        logits: Tensor = self.head(hidden[wanted])
+        return hidden, logits
+
+    def decoder(self) -> "TransformerDecoder":
+        """Return a `Decoder` with a cache."""
+        return TransformerDecoder(self)
+
+    def embed(self, token_ids: Tensor, positions: Tensor) -> Tensor:
+        """Return the first hidden state, (B, T, width); ``positions`` are (T,) or (B, T)."""
+        hidden: Tensor = self.token_embedding(token_ids) + self.position_embedding(positions)
+        return hidden
+
+    def check_length(self, length: int) -> None:
+        """Raise a ValueError where ``length`` is above ``max_length``."""
         if length > self.config.max_length:
             raise ValueError(
                 f"a sequence has {length} tokens but the model reads {self.config.max_length}: "
                 "raise max_length or lower RolloutLimits.max_episode_tokens"
             )
-        positions = torch.arange(length, device=token_ids.device)
-        hidden = self.token_embedding(token_ids) + self.position_embedding(positions)
-        for block in self.blocks:
-            hidden = block(hidden)
-        logits: Tensor = self.head(self.norm(hidden))
-        return logits
 
 
 class _Block(nn.Module):
@@ -97,11 +138,81 @@ class _Block(nn.Module):
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
+        query, key, value = self.heads(hidden)
+        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return self.finish(hidden, attended)
+
+    def heads(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return query, key and value, each (B, heads, T, width / heads)."""
         batch, length, width = hidden.shape
         projected = self.query_key_value(self.attention_norm(hidden))
-        heads = projected.view(batch, length, 3, self.num_heads, width // self.num_heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
-        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        split = projected.view(batch, length, 3, self.num_heads, width // self.num_heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        return query, key, value
+
+    def finish(self, hidden: Tensor, attended: Tensor) -> Tensor:
         hidden = hidden + self.attention_out(attended.transpose(1, 2).reshape_as(hidden))
         output: Tensor = hidden + self.feed_forward(hidden)
         return output
+
+
+class TransformerDecoder:
+    """A `Decoder` that keeps each block's keys and values; short sequences are padded on the left.
+
+    Args:
+        model: whose tokens are decoded.
+    """
+
+    def __init__(self, model: Transformer) -> None:
+        self._model = model
+        self._keys: list[Tensor] = []  # of each block, (B, heads, T, width / heads)
+        self._values: list[Tensor] = []
+        self._lengths = torch.empty(0)  # (B,) int64, without the padding
+        self._real: Tensor | None = None  # (B, T) bool; None where nothing is padded
+
+    def start(self, sequences: Sequence[Sequence[int]]) -> Tensor:
+        """See `Decoder`."""
+        device = self._model.head.weight.device
+        token_ids, self._real = pad_left(sequences, device=device)
+        length = token_ids.shape[1]
+        self._model.check_length(length)
+        self._lengths = torch.tensor([len(s) for s in sequences], device=device)
+        padding = (length - self._lengths)[:, None]
+        positions = (torch.arange(length, device=device) - padding).clamp(min=0)
+        causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
+        # A padding token sees itself: attention over nothing would be NaN.
+        seen = causal if self._real is None else causal & self._real[:, None, None, :]
+        seen = seen | torch.eye(length, dtype=torch.bool, device=device)
+        self._keys, self._values = [], []
+        return self._run(token_ids, positions, seen)
+
+    def advance(self, rows: Tensor, token_ids: Tensor) -> Tensor:
+        """See `Decoder`."""
+        rows, token_ids = rows.to(self._lengths.device), token_ids.to(self._lengths.device)
+        self._keys = [keys[rows] for keys in self._keys]
+        self._values = [values[rows] for values in self._values]
+        self._lengths = self._lengths[rows] + 1
+        self._model.check_length(int(self._lengths.max()))
+        seen = None
+        if self._real is not None:
+            grown = torch.ones(len(rows), 1, dtype=torch.bool, device=rows.device)
+            self._real = torch.cat([self._real[rows], grown], dim=1)
+            seen = self._real[:, None, None, :]
+        return self._run(token_ids[:, None], (self._lengths - 1)[:, None], seen)
+
+    def _run(self, token_ids: Tensor, positions: Tensor, seen: Tensor | None) -> Tensor:
+        """Return the last logits; ``seen`` is the attention mask, broadcast to (B, heads, T, S)."""
+        hidden = self._model.embed(token_ids, positions)
+        for number, block in enumerate(self._model.blocks):
+            query, key, value = block.heads(hidden)  # type: ignore[operator]  # a ModuleList
+            if number < len(self._keys):
+                key = torch.cat([self._keys[number], key], dim=2)
+                value = torch.cat([self._values[number], value], dim=2)
+                self._keys[number], self._values[number] = key, value
+            else:
+                self._keys.append(key)
+                self._values.append(value)
+            attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+            hidden = block.finish(hidden, attended)  # type: ignore[operator]
+        logits: Tensor = self._model.head(self._model.norm(hidden[:, -1]))
+        return logits

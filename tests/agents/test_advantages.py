@@ -12,6 +12,7 @@ from llmenvs.agents.advantages import (
     discounted_returns,
     generalized_advantages,
     group_advantages,
+    whiten,
 )
 
 unit = st.floats(0, 1)
@@ -143,6 +144,26 @@ def test_scaled_advantages_ignore_the_unit_of_the_reward(seed: int, scale: Any) 
 
     torch.testing.assert_close(group_advantages(7.0 * rewards - 3.0, scale=scale), got)
     torch.testing.assert_close(got.sum(1), torch.zeros(3, dtype=torch.double), atol=1e-9, rtol=0.0)
+
+
+@given(st.integers(0, 99))
+def test_whitened_values_have_mean_zero_and_variance_one_over_the_mask(seed: int) -> None:
+    mask = torch.rand(3, 5, generator=torch.Generator().manual_seed(seed)) < 0.7
+    mask[0, :2] = True
+    values = torch.where(mask, doubles(3, 5, seed=seed), torch.nan)
+    got = whiten(values, mask)
+
+    assert got[mask].mean().item() == pytest.approx(0.0, abs=1e-9)
+    assert got[mask].var(correction=0).item() == pytest.approx(1.0)
+    assert not got[~mask].any()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.0])
+def test_equal_values_whiten_to_zeros(value: float) -> None:
+    mask = torch.tensor([[True, True, True, False]])
+
+    assert not whiten(torch.full((1, 4), value), mask).any()
+    assert not whiten(torch.full((1, 4), value), torch.zeros_like(mask)).any()
 
 
 def test_whole_numbers_are_rewards_too() -> None:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from llmenvs import ByteTokenizer, FunctionPolicy, StopReason, Trajectory, rollout
-from llmenvs.agents.grpo import GRPOConfig, grpo_batch, grpo_loss, train_grpo
+from llmenvs.agents.grpo import GRPOConfig, GRPOTrainer, grpo_batch, grpo_loss
 from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.trainer import EpisodeSource, iterate
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.bench.metrics import episode_metrics
 from llmenvs.env import Opening, Turn
@@ -95,7 +96,7 @@ def test_an_undecided_episode_changes_no_gradient() -> None:
         config = GRPOConfig(group_size=size)
         batch = grpo_batch(trajectories, config, device=CPU)
         assert batch is not None
-        loss = grpo_loss(policy.logprobs(batch.token_ids), batch, config, ref_logprobs=None)
+        loss = grpo_loss(policy.logprobs(batch.token_ids), batch, config)
         (slope,) = torch.autograd.grad(loss, model.head.weight)
         return slope
 
@@ -117,18 +118,78 @@ def test_the_kl_term_pulls_towards_the_reference() -> None:
     assert batch is not None
     config = GRPOConfig(kl_coefficient=0.5, kl_kind="k2")
     logprobs = batch.old_logprobs.clone().requires_grad_()
-    plain = grpo_loss(logprobs, batch, config, ref_logprobs=None)
-    anchored = grpo_loss(logprobs, batch, config, ref_logprobs=batch.old_logprobs - 1.0)
+    plain = grpo_loss(logprobs, batch, config)
+    anchored = grpo_loss(logprobs, replace(batch, ref_logprobs=batch.old_logprobs - 1.0), config)
 
     assert (anchored - plain).item() == pytest.approx(0.5 * 0.5)
 
 
-def test_a_group_of_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="group_size must be at least 2, got 1"):
-        GRPOConfig(group_size=1)
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"group_size": 1}, "group_size must be at least 2, got 1"),
+        ({"aggregation": "constant"}, "constant_length goes with aggregation='constant'"),
+        ({"constant_length": 9}, "got 9 with aggregation='token'"),
+        ({"aggregation": "mean"}, r"aggregation must be one of \['token', .*, got 'mean'"),
+        ({"kl_kind": "k4"}, "kl_kind must be one of"),
+        ({"importance_cap": 0.0}, "importance_cap must be above 0, got 0"),
+    ],
+)
+def test_settings_out_of_range_are_named(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GRPOConfig(**setting)
 
 
-def learn(env: GuessDigitEnv, *, kl_coefficient: float = 0.0, seed: int = 0) -> list[float]:
+def test_part_of_a_group_is_refused() -> None:
+    with pytest.raises(ValueError, match="of whole groups of 4 episodes, got 3 episodes"):
+        grpo_batch(play("7", "0", "7"), CONFIG, device=CPU)
+
+
+class Played(EpisodeSource):
+    """Plays what it is told to, one round after the other."""
+
+    def __init__(self, *rounds: list[Trajectory]) -> None:
+        self.rounds = list(rounds)
+
+    def play(
+        self, rng: np.random.Generator, *, num_groups: int, group_size: int = 1
+    ) -> list[Trajectory]:
+        return self.rounds.pop(0)
+
+
+def test_dynamic_sampling_plays_on_until_there_are_groups_enough() -> None:
+    some = play("7", "0", "7", "0", "7", "7", "7", "7")
+    policy = TransformerPolicy(Transformer(TransformerConfig(257, width=8)), ByteTokenizer())
+    config = replace(CONFIG, dynamic_sampling=True, max_sampling_rounds=3)
+    trainer = GRPOTrainer([], policy, config)
+    trainer.source = source = Played(some, some, some)
+    enough = trainer.step()
+
+    assert len(source.rounds) == 1
+    assert len(enough.trajectories) == 16
+    assert enough.update["signal_share"] == 0.5
+    none = play("7", "7", "7", "7", "0", "0", "0", "0")
+    trainer.source = source = Played(none, none, none)
+    before = policy.model.state_dict()["head.weight"].clone()
+    assert trainer.step().update == {"loss": 0.0, "signal_share": 0.0}
+    assert not source.rounds
+    assert torch.equal(policy.model.state_dict()["head.weight"], before)
+
+
+def test_importance_weights_compare_the_sampler_with_the_trainer() -> None:
+    """The sampler said -0.5 for tokens of which the untrained model says -log 257."""
+    policy = TransformerPolicy(Transformer(TransformerConfig(257, width=8)), ByteTokenizer())
+    trainer = GRPOTrainer([], policy, replace(CONFIG, importance_cap=2.0, num_epochs=1))
+    trainer.source = Played(play("7", "0", "7", "0"))
+    update = trainer.step().update
+
+    assert update["importance_weight"] == pytest.approx(math.exp(0.5) / 257)
+    assert update["kl"] == pytest.approx(0.0, abs=1e-6)  # to the trainer's own old probabilities
+
+
+def learn(
+    env: GuessDigitEnv, *, kl_coefficient: float = 0.0, seed: int = 0, num_iterations: int = 50
+) -> list[float]:
     """Train on one-token answers; returns the success of each iteration."""
     model = Transformer(TransformerConfig(vocab_size=257, width=16, num_layers=1), seed=seed)
     with torch.no_grad():  # a policy over the ten digits, where random bytes would take long
@@ -143,10 +204,11 @@ def learn(env: GuessDigitEnv, *, kl_coefficient: float = 0.0, seed: int = 0) -> 
         limits=RolloutLimits(max_new_tokens=1),
     )
     policy = TransformerPolicy(model, ByteTokenizer())
-    iterations = train_grpo([env], policy, config, num_iterations=60, seed=seed)
-    return [iteration.metrics.success_mean for iteration in iterations]
+    trainer = GRPOTrainer([env], policy, config, seed=seed)
+    return [iteration.metrics.success_mean for iteration in iterate(trainer, num_iterations)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kl_coefficient", [0.0, 0.01])
 def test_it_learns_the_digit(kl_coefficient: float) -> None:
     success = learn(OneTurnEnv(), kl_coefficient=kl_coefficient)
@@ -169,12 +231,15 @@ class ControlEnv(OneTurnEnv):
         )
 
 
+@pytest.mark.slow
 def test_it_does_not_learn_the_digit_from_a_reward_that_does_not_know_it() -> None:
     assert np.mean(learn(ControlEnv())[-3:]) < 0.5
 
 
 def test_the_same_seed_trains_alike() -> None:
-    assert learn(OneTurnEnv(), seed=3) == learn(OneTurnEnv(), seed=3)
+    one, two = (learn(OneTurnEnv(), seed=3, num_iterations=8) for _ in range(2))
+
+    assert one == two
 
 
 def in_two_runs(trajectory: Trajectory) -> list[Trajectory]:

@@ -17,6 +17,8 @@ from llmenvs.agents.losses import (
     kl_estimate,
     kl_loss,
     reinforce_loss,
+    sequence_ratio_loss,
+    truncated_importance_weights,
     value_loss,
 )
 
@@ -37,6 +39,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
         logprobs, weights, mask, **n
     ),
     "clipped": clipped_surrogate_loss,
+    "sequence ratio": sequence_ratio_loss,
     "value": lambda logprobs, old, weights, mask, **n: value_loss(
         logprobs, weights, mask, old_values=old, **n
     ),
@@ -190,6 +193,47 @@ def test_weights_for_sequences_are_weights_for_their_tokens() -> None:
             LOSSES[name](logprobs, old, of_sequences, mask),
             LOSSES[name](logprobs, old, of_tokens, mask),
         )
+
+
+def test_the_ratio_of_a_sequence_is_the_geometric_mean_of_its_tokens() -> None:
+    ratios = torch.tensor([[2.0, 0.5, 4.0, 99.0], [1.1, 1.1, 99.0, 99.0]])
+    mask = ratios < 99.0
+    arguments = ratios.log(), torch.zeros(2, 4), torch.tensor([1.0, -1.0]), mask
+    wide = {"clip_low": 9.0, "clip_high": 9.0, "num_tokens": 1}
+    loss = sequence_ratio_loss(*arguments, **wide)
+
+    assert loss.item() == pytest.approx(-(3 * 4 ** (1 / 3) - 2 * 1.1))
+    assert sequence_ratio_loss(*arguments, num_tokens=1).item() == pytest.approx(
+        -(3 * (1 + 4e-4) - 2 * 1.1)
+    )
+
+
+def test_the_ratio_of_an_episode_goes_over_all_of_its_runs() -> None:
+    ratios = torch.tensor([[2.0, 0.5], [4.0, 4.0], [8.0, 1.0]])
+    mask = torch.tensor([[True, True], [True, False], [False, True]])
+    loss = sequence_ratio_loss(
+        ratios.log(),
+        torch.zeros(3, 2),
+        torch.ones(3),
+        mask,
+        clip_high=9.0,
+        episodes=torch.tensor([7, 7, 3]),
+        num_tokens=1,
+    )
+
+    assert loss.item() == pytest.approx(-(3 * 4 ** (1 / 3) + 1.0))
+
+
+def test_importance_weights_are_capped_and_have_no_gradient() -> None:
+    train = torch.tensor([[math.log(0.3), math.log(0.9), 5.0]], requires_grad=True)
+    sample = torch.tensor([[math.log(0.6), math.log(0.1), torch.nan]])
+    mask = torch.tensor([[True, True, False]])
+    weights = truncated_importance_weights(train, sample, mask, cap=2.0)
+
+    assert weights.tolist() == [[pytest.approx(0.5), 2.0, 1.0]]
+    assert not weights.requires_grad
+    with pytest.raises(ValueError, match="cap must be above 0, got 0"):
+        truncated_importance_weights(train, sample, mask, cap=0.0)
 
 
 def test_estimators_at_a_ratio_of_two() -> None:

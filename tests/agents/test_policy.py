@@ -75,6 +75,16 @@ def test_sampling_follows_the_models_distribution() -> None:
     np.testing.assert_allclose(np.bincount(drawn, minlength=5) / 4000, expected, atol=0.03)
 
 
+def test_ids_that_the_tokenizer_does_not_have_are_never_sampled() -> None:
+    policy = TransformerPolicy(network(vocab_size=2000), ByteTokenizer())
+    completions = policy.act([prompt("a", seed=seed, limit=20) for seed in range(50)])
+    (first,) = policy.act([prompt("a")])
+    token_ids = torch.tensor([[97, *(first.token_ids or ())]])
+
+    assert max(i for c in completions for i in c.token_ids or ()) <= 256
+    assert policy.logprobs(token_ids)[0, 1:].tolist() == pytest.approx(first.logprobs, abs=1e-5)
+
+
 class Scripted(torch.nn.Module):
     """Always says the same bytes after a prompt of one token."""
 

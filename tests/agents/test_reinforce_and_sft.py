@@ -9,10 +9,11 @@ import torch
 from llmenvs import ByteTokenizer, StopReason, rollout
 from llmenvs.agents.batching import training_batch
 from llmenvs.agents.fitted_tokenizer import fit_tokenizer
-from llmenvs.agents.optimization import descend
+from llmenvs.agents.optimization import Learner
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.agents.reinforce import ReinforceConfig, reinforce_batch, train_reinforce
-from llmenvs.agents.sft import SFTConfig, train_sft
+from llmenvs.agents.reinforce import ReinforceConfig, ReinforceTrainer, reinforce_batch
+from llmenvs.agents.sft import SFTConfig, SFTTrainer
+from llmenvs.agents.trainer import iterate
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.bench.metrics import episode_metrics
 from llmenvs.envs import GridWorldEnv
@@ -74,13 +75,14 @@ def test_undecided_episodes_are_left_out() -> None:
 
     assert reinforce_batch(lost, ReinforceConfig(), device=CPU) is None
     with pytest.raises(ValueError, match="no valid trajectory to learn from, got 2"):
-        next(train_sft(TransformerPolicy(_model(257), ByteTokenizer()), lost))
+        SFTTrainer(TransformerPolicy(_model(257), ByteTokenizer()), lost)
 
 
 def _model(vocab_size: int, seed: int = 0) -> Transformer:
     return Transformer(TransformerConfig(vocab_size=vocab_size, max_length=256), seed=seed)
 
 
+@pytest.mark.slow
 def test_sft_then_reinforce_learn_the_grid_world() -> None:
     env = GridWorldEnv(max_turns=6)
     oracle, moves = env.scripted_policies()["oracle"], env.scripted_policies()["random"]
@@ -90,9 +92,10 @@ def test_sft_then_reinforce_learn_the_grid_world() -> None:
     policy = TransformerPolicy(_model(tokenizer.vocab_size), tokenizer)
     limits = RolloutLimits(max_new_tokens=6)
     shown = rollout(envs, moves, seeds=range(128))
-    losses = list(train_sft(policy, shown, SFTConfig(num_steps=60, learning_rate=3e-3)))
+    imitation = SFTTrainer(policy, shown, SFTConfig(learning_rate=3e-3))
+    losses = [iteration.update["loss"] for iteration in iterate(imitation, 60)]
     config = ReinforceConfig(batch_size=64, learning_rate=2e-3, limits=limits)
-    iterations = list(train_reinforce(envs, policy, config, num_iterations=40))
+    iterations = list(iterate(ReinforceTrainer(envs, policy, config, seed=2), 50))
 
     assert losses[-1] < 0.4 * losses[0]
     assert iterations[0].metrics.success_mean < 0.4
@@ -120,10 +123,10 @@ def test_metrics_leave_undecided_episodes_out_but_count_them() -> None:
 
 
 def test_a_gradient_that_is_not_finite_changes_no_weight() -> None:
-    model = torch.nn.Linear(1, 1)
-    before = model.weight.clone()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    policy = TransformerPolicy(_model(8), ByteTokenizer())
+    before = policy.model.state_dict()["head.weight"].clone()
+    learner = Learner(policy, learning_rate=1.0, max_grad_norm=1.0, seed=0)
 
     with pytest.raises(FloatingPointError, match="look for NaN rewards"):
-        descend(model.weight.sum() * torch.nan, model, optimizer, max_grad_norm=1.0)
-    assert torch.equal(model.weight, before)
+        learner.descend([policy.logprobs(torch.tensor([[1, 2]])).sum() * torch.nan])
+    assert torch.equal(policy.model.state_dict()["head.weight"], before)

@@ -1,0 +1,119 @@
+"""`CausalLM`: a causal language model of the ``transformers`` package, as the agents use models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from llmenvs.agents.decoding import pad_left
+
+
+class CausalLM(nn.Module):
+    """Token ids (B, T) to logits (B, T, V), with a cache for decoding.
+
+    The model is in evaluation mode and stays there: with dropout, the probabilities of the update
+    would not be those of the sampling.
+
+    Args:
+        model: a `transformers.PreTrainedModel` with a language-model head.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model.eval()
+
+    def train(self, mode: bool = True) -> "CausalLM":  # noqa: FBT001, FBT002 (torch's signature)
+        """Leave the model in evaluation mode; see the class."""
+        del mode
+        return self
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding: ids from 0 to one less can be read."""
+        size: int = self.model.get_input_embeddings().weight.shape[0]
+        return size
+
+    @property
+    def max_length(self) -> int | None:
+        """Positions that the model was made for; None if it does not say."""
+        length: int | None = getattr(self.model.config, "max_position_embeddings", None)
+        return length
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        """Return the logits (B, T, V) of the token after each position; padding is on the right."""
+        logits: Tensor = self.model(input_ids=token_ids, use_cache=False).logits
+        return logits
+
+    def logits_at(self, token_ids: Tensor, wanted: Tensor) -> Tensor:
+        """Return the logits (N, V) at the N positions where ``wanted`` (B, T) is True, by rows."""
+        columns = wanted.any(dim=0).nonzero().squeeze(1)
+        logits = self.model(input_ids=token_ids, use_cache=False, logits_to_keep=columns).logits
+        at: Tensor = logits[wanted[:, columns]]
+        return at
+
+    def hidden_states(self, token_ids: Tensor) -> Tensor:
+        """Return (B, T, width), what the model has read up to each position; for a critic."""
+        hidden: Tensor = self.model.base_model(
+            input_ids=token_ids, use_cache=False
+        ).last_hidden_state
+        return hidden
+
+    def hidden_and_logits_at(self, token_ids: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `hidden_states` and `logits_at` of one pass."""
+        columns = wanted.any(dim=0).nonzero().squeeze(1)
+        output = self.model(
+            input_ids=token_ids,
+            use_cache=False,
+            logits_to_keep=columns,
+            output_hidden_states=True,
+        )
+        return output.hidden_states[-1], output.logits[wanted[:, columns]]
+
+    def decoder(self) -> "CausalLMDecoder":
+        """Return a `Decoder` with a cache."""
+        return CausalLMDecoder(self.model)
+
+
+class CausalLMDecoder:
+    """A `Decoder` over the cache of ``transformers``; short sequences are padded on the left."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._cache: Any = None
+        self._real: Tensor | None = None  # (B, T) bool, None where nothing is padded
+        self._length = 0
+
+    def start(self, sequences: Sequence[Sequence[int]]) -> Tensor:
+        """See `Decoder`."""
+        token_ids, self._real = pad_left(sequences, device=self._model.device)
+        self._cache, self._length = None, token_ids.shape[1]
+        positions = None
+        if self._real is not None:
+            positions = (self._real.cumsum(dim=1) - 1).clamp(min=0)
+        return self._run(token_ids, positions)
+
+    def advance(self, rows: Tensor, token_ids: Tensor) -> Tensor:
+        """See `Decoder`."""
+        rows = rows.to(self._model.device)
+        self._cache.reorder_cache(rows)
+        positions = None
+        if self._real is not None:
+            grown = torch.ones(len(rows), 1, dtype=torch.bool, device=rows.device)
+            self._real = torch.cat([self._real[rows], grown], dim=1)
+            positions = self._real.sum(dim=1, keepdim=True) - 1
+        self._length += 1
+        return self._run(token_ids[:, None].to(rows.device), positions)
+
+    def _run(self, token_ids: Tensor, positions: Tensor | None) -> Tensor:
+        output = self._model(
+            input_ids=token_ids,
+            attention_mask=None if self._real is None else self._real.long(),
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        self._cache = output.past_key_values
+        logits: Tensor = output.logits[:, -1]
+        return logits

@@ -1,0 +1,99 @@
+"""The environments of a run: one, or several that each episode is drawn from by weight."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+
+from llmenvs.env import TextEnv
+from llmenvs.mixtures import MixtureEnv
+from llmenvs.renderers import Renderer
+from llmenvs.tokenizers import Tokenizer
+
+
+def parse_env(word: str) -> tuple[str, float]:
+    """Read ``ID`` or ``ID:WEIGHT``; the weight is 1 where there is none.
+
+    >>> parse_env("llmenvs/MathAnswer-v0:0.7"), parse_env("my_package:My-v0")
+    (('llmenvs/MathAnswer-v0', 0.7), ('my_package:My-v0', 1.0))
+
+    Raises:
+        ValueError: there is no id.
+    """
+    env_id, colon, weight = word.rpartition(":")
+    try:
+        share = float(weight)
+    except ValueError:
+        return word, 1.0
+    if not colon or not env_id:
+        raise ValueError(f"an environment is ID or ID:WEIGHT, got {word!r}")
+    return env_id, share
+
+
+def make_env(
+    weights: Mapping[str, float],
+    options: Mapping[str, Any],
+    *,
+    tokenizer: Tokenizer | None = None,
+    renderer: Renderer | None = None,
+) -> TextEnv[Any]:
+    """Return the environment, or the mixture of several.
+
+    Args:
+        weights: by environment id, above 0; they need not sum to 1.
+        options: what the constructors take, of all environments; ``ID:NAME`` is of that one alone.
+        tokenizer: of the policy; the environment's default where there is none.
+        renderer: in place of ``tokenizer``.
+
+    Raises:
+        ValueError: an environment that cannot be made, or is no `TextEnv`; an option of no
+            environment; a weight that is not above 0.
+    """
+    _check_options(weights, options)
+    if len(weights) == 1:
+        (env_id,) = weights
+        return _make(env_id, _options_of(env_id, options), tokenizer=tokenizer, renderer=renderer)
+    envs = {env_id: _make(env_id, _options_of(env_id, options)) for env_id in weights}
+    return MixtureEnv(envs, weights, tokenizer=tokenizer, renderer=renderer)
+
+
+def make_envs(
+    count: int,
+    weights: Mapping[str, float],
+    options: Mapping[str, Any],
+    *,
+    tokenizer: Tokenizer,
+    renderer: Renderer | None = None,
+) -> Sequence[TextEnv[Any]]:
+    """Return ``count`` of them, for as many episodes at once; see `make_env`."""
+    chosen = {"tokenizer": tokenizer} if renderer is None else {"renderer": renderer}
+    return [make_env(weights, options, **chosen) for _ in range(count)]  # type: ignore[arg-type]
+
+
+def _make(env_id: str, options: Mapping[str, Any], **rendering: Any) -> TextEnv[Any]:
+    given = {name: value for name, value in rendering.items() if value is not None}
+    try:
+        env = gym.make(env_id, **options, **given).unwrapped
+    except (gym.error.Error, TypeError, ValueError, ImportError) as error:
+        raise ValueError(f"environment {env_id!r} cannot be made: {error}") from error
+    if not isinstance(env, TextEnv):
+        raise ValueError(f"environment {env_id!r} must be a TextEnv, got {type(env).__name__}")
+    return env
+
+
+def _options_of(env_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    own = {
+        name.removeprefix(f"{env_id}:"): value
+        for name, value in options.items()
+        if name.startswith(f"{env_id}:")
+    }
+    return {**{name: value for name, value in options.items() if ":" not in name}, **own}
+
+
+def _check_options(weights: Mapping[str, float], options: Mapping[str, Any]) -> None:
+    if not weights:
+        raise ValueError("there must be at least one environment, got none")
+    for name in options:
+        owner, colon, _ = name.rpartition(":")
+        if colon and owner not in weights:
+            raise ValueError(f"option {name!r} is of none of the environments {list(weights)}")

@@ -1,0 +1,275 @@
+"""`train`: a run of training in a folder, from the first episode or from where it was left.
+
+A run that is killed and started again with the same arguments gives the same metrics and weights,
+bit for bit: everything random in an iteration follows from the seed and the iteration's number, and
+a checkpoint holds the weights, the optimizer, the reference, the critic, the counters and what the
+curriculum has measured. That holds on one kind of machine with one number of threads, and for
+environments that do not wait for something outside; those answer in an order of their own, and the
+rounding of a batch depends on what is in it.
+"""
+
+import logging
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from llmenvs.agents.algorithms import Ingredients, algorithm_of
+from llmenvs.agents.checkpoints import CheckpointError
+from llmenvs.agents.curriculum import SuccessCurriculum
+from llmenvs.agents.environments import make_env, make_envs
+from llmenvs.agents.metrics_log import MetricsLog, metrics_logs
+from llmenvs.agents.model_files import can_save, load_policy, save_model
+from llmenvs.agents.model_source import check_policy, make_policy, within_length
+from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.run_folder import RunFolder
+from llmenvs.agents.train_config import TrainConfig
+from llmenvs.agents.train_data import given_episodes
+from llmenvs.agents.train_summary import note_of, summary_of
+from llmenvs.agents.trainer import Iteration, Trainer
+from llmenvs.bench.records import write_summary
+from llmenvs.progress import progress_bar
+from llmenvs.renderers import Renderer
+
+logger = logging.getLogger(__name__)
+
+_TINY_MAX_LENGTH = 1024
+
+
+class TrainingStopped(RuntimeError):
+    """The run cannot go on; the message says why, and from where it can be taken up."""
+
+
+def train(
+    config: TrainConfig,
+    out: Path,
+    *,
+    policy: TransformerPolicy | None = None,
+    overwrite: bool = False,
+    resume_from: int | None = None,
+    progress: bool = False,
+    on_iteration: Callable[[Iteration], None] | None = None,
+) -> dict[str, Any]:
+    """Train until ``config.iterations`` were made, and return what ``summary.json`` holds.
+
+    Args:
+        config: what to do.
+        out: the folder of the run; made if it is not there, gone on with if it is this run's.
+        policy: what to train in place of ``config.model``, which then is only its name.
+        overwrite: drop what another run left in the folder.
+        resume_from: go on from the checkpoint after so many iterations instead of the newest one;
+            0 starts anew.
+        progress: show a bar on standard error.
+        on_iteration: called after each iteration.
+
+    Raises:
+        ValueError: bad settings, a model that does not fit, or the folder of another run; nothing
+            was changed.
+        CheckpointError: a damaged checkpoint; the message names the file and the newest whole one.
+        TrainingStopped: the loss is not finite, or no episode is valid any more. The checkpoints
+            stay as they are.
+
+    >>> import tempfile
+    >>> from llmenvs.agents.reinforce import ReinforceConfig
+    >>> settings = ReinforceConfig(batch_size=4)
+    >>> config = TrainConfig(
+    ...     "reinforce", {"llmenvs/GridWorld-v0": 1.0}, settings, iterations=2, num_envs=4,
+    ...     env_options={"max_turns": 2})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = train(config, Path(folder) / "run")
+    >>> summary["iterations"], summary["episodes"]
+    (2, 8)
+    """
+    folder = RunFolder(out, keep_checkpoints=config.keep_checkpoints)
+    with folder.claimed(config.identity, overwrite=overwrite):
+        run = _Run(config, folder, policy)
+        first = run.take_up(resume_from)
+        bar = progress_bar(config.algorithm, total=config.iterations - first, shown=progress)
+        logs = metrics_logs(
+            out,
+            first=first,
+            tensorboard=config.tensorboard,
+            wandb_project=config.wandb_project,
+            config=config.identity,
+        )
+        with bar as shown, logs as opened:
+            for number in range(first, config.iterations):
+                iteration, metrics = run.step(number, opened)
+                shown.advance(note_of(metrics))
+                if on_iteration is not None:
+                    on_iteration(iteration)
+        return run.finish()
+
+
+class _Run:
+    """A trainer and the folder that it is kept in."""
+
+    def __init__(
+        self, config: TrainConfig, folder: RunFolder, policy: TransformerPolicy | None
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._policy = self._starting_policy() if policy is None else policy
+        self._policy.model.to(config.device)
+        self._num_invalid = 0  # iterations in a row
+        renderer = self._renderer()
+        rendering = {"renderer": renderer} if renderer else {"tokenizer": self._policy.tokenizer}
+        self._env = make_env(config.envs, config.env_options, **rendering)
+        check_policy(self._policy, self._env)
+        self._sampler = SuccessCurriculum(self._env.tasks) if config.curriculum else None
+        self._trainer = self._make_trainer(renderer)
+
+    def take_up(self, resume_from: int | None) -> int:
+        """Load the newest checkpoint, or the one asked for; returns the iterations made."""
+        known = self._folder.checkpoints.iterations()
+        if resume_from is not None and resume_from not in (0, *known):
+            raise ValueError(f"resume_from must be 0 or one of {known}, got {resume_from}")
+        made = (known[-1] if known else 0) if resume_from is None else resume_from
+        if made > 0:
+            state = self._folder.checkpoints.load(made)
+            try:
+                self._trainer.load_state_dict(state["trainer"])
+                if self._sampler is not None:
+                    self._sampler.load_state_dict(state["sampler"])
+            except (KeyError, TypeError, ValueError) as error:
+                path = self._folder.checkpoints.path(made)
+                raise CheckpointError(f"{path} is not of this run: {error}") from error
+            logger.info("going on from iteration %d", made)
+        self._folder.rewind(made)
+        return made
+
+    def step(self, number: int, logs: Sequence[MetricsLog]) -> tuple[Iteration, dict[str, Any]]:
+        """Make an iteration, write down what came of it, and save when it is time."""
+        started = time.perf_counter()
+        try:
+            iteration = self._trainer.step()
+        except FloatingPointError as error:
+            raise TrainingStopped(f"iteration {number}: {error}; {self._left_at()}") from error
+        metrics = _metrics_of(iteration, seconds=time.perf_counter() - started)
+        for log in logs:
+            log.write(number, metrics)
+        config = self._config
+        if config.transcripts_every and number % config.transcripts_every == 0:
+            self._folder.write_transcripts(
+                number, iteration.trajectories, num_episodes=config.num_transcripts
+            )
+        self._stop_if_dead(iteration)
+        made = number + 1
+        if made % config.save_every == 0 or made == config.iterations:
+            self._folder.checkpoints.save(made, self._state())
+        return iteration, metrics
+
+    def finish(self) -> dict[str, Any]:
+        """Save the model where it can be loaded from, and write the summary."""
+        if can_save(self._policy):
+            save_model(self._folder.model, self._policy)
+        summary = summary_of(self._folder.read_metrics(), self._config)
+        write_summary(self._folder.path, summary)
+        return summary
+
+    def _starting_policy(self) -> TransformerPolicy:
+        """Return the model of the folder if the run has begun, so that it is the same again."""
+        config = self._config
+        if self._folder.model.exists():
+            return load_policy(str(self._folder.model), temperature=config.temperature)
+        policy = make_policy(
+            config.model,
+            lambda: make_env(config.envs, config.env_options),
+            seed=config.seed,
+            max_length=_TINY_MAX_LENGTH,
+            temperature=config.temperature,
+        )
+        save_model(self._folder.model, policy)
+        return policy
+
+    def _renderer(self) -> Renderer | None:
+        if self._config.renderer == "raw":
+            return None
+        from llmenvs.chat_renderer import ChatRenderer  # needs transformers
+
+        return ChatRenderer(getattr(self._policy.tokenizer, "tokenizer", self._policy.tokenizer))
+
+    def _make_trainer(self, renderer: Renderer | None) -> Trainer:
+        config, algorithm = self._config, algorithm_of(self._config.algorithm)
+        envs = make_envs(
+            config.num_envs,
+            config.envs,
+            config.env_options,
+            tokenizer=self._policy.tokenizer,
+            renderer=renderer,
+        )
+        settings = config.settings
+        if algorithm.plays:
+            limits = within_length(settings.limits, self._policy)
+            settings = replace(settings, limits=limits)
+        data = [] if algorithm.plays else given_episodes(config, envs, self._policy, self._folder)
+        return algorithm.make(
+            Ingredients(
+                policy=self._policy,
+                envs=envs,
+                data=data,
+                settings=settings,
+                seed=config.seed,
+                sampler=self._sampler,
+            )
+        )
+
+    def _state(self) -> dict[str, Any]:
+        sampler = None if self._sampler is None else self._sampler.state_dict()
+        return {"trainer": self._trainer.state_dict(), "sampler": sampler}
+
+    def _stop_if_dead(self, iteration: Iteration) -> None:
+        if not iteration.trajectories or any(t.valid for t in iteration.trajectories):
+            self._num_invalid = 0
+            return
+        self._num_invalid += 1
+        if self._num_invalid < self._config.max_invalid_iterations:
+            return
+        raise TrainingStopped(
+            f"no episode of the last {self._num_invalid} iterations was valid, the last one "
+            f"because {_why(iteration.trajectories[-1].info)}; {self._left_at()}"
+        )
+
+    def _left_at(self) -> str:
+        known = self._folder.checkpoints.iterations()
+        if not known:
+            return "there is no checkpoint yet"
+        return f"the last checkpoint, after {known[-1]} iterations, is kept"
+
+
+def _metrics_of(iteration: Iteration, *, seconds: float) -> dict[str, Any]:
+    played = iteration.metrics
+    metrics: dict[str, Any] = dict(iteration.update)
+    if iteration.trajectories:
+        num_valid = round(played.episodes * played.valid_share)
+        metrics |= {
+            "episodes": played.episodes,
+            "reward_mean": played.reward_mean,
+            "success_mean": played.success_mean,
+            "valid_share": played.valid_share,
+            "turns_mean": played.turns_mean,
+            "length_mean": played.generated_tokens / num_valid if num_valid else None,
+            "generated_tokens": played.generated_tokens,
+            "tokens_per_s": played.generated_tokens / seconds,
+        }
+    return {**metrics, "wall_s": seconds, "memory_bytes": peak_memory()}
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process has held; those of the GPU, where it uses one."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _why(info: Mapping[str, Any]) -> str:
+    if "error" in info:
+        return f"of {info['error']}"
+    verdict = info.get("verdict")
+    return "its score was undecided" if verdict is None else f"undecided: {verdict.reason}"
