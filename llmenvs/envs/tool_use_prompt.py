@@ -1,0 +1,83 @@
+"""What a policy reads and writes in ``ToolUse-v0``: the prompt, its actions, the tools' results."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from llmenvs.transcript import Message
+from llmenvs.worlds.world import World
+
+Protocol = Literal["tagged", "native"]
+"""``tagged``: ToolRL's tags in text. ``native``: the tools and calls of a chat template."""
+
+SYSTEM_TEMPLATE = """{context}
+
+You may call these tools:
+{tools}
+
+Write your thoughts within <think> and </think>, and after them one of two things:
+- tool calls, one JSON object a line, within <tool_call> and </tool_call>, such as
+<tool_call>
+{{"name": "a_tool", "parameters": {{"a_parameter": "a value"}}}}
+</tool_call>
+Their results follow, and you go on.
+- your answer to the user within <response> and </response>. It ends the conversation.
+"""
+"""The default system prompt of the protocol ``tagged``; after ToolRL's (Qian et al., 2025)."""
+
+NATIVE_TEMPLATE = """{context}
+Call the tools as you need them. An answer without a call ends the conversation.
+"""
+"""The default system prompt of the protocol ``native``; the chat template shows the tools."""
+
+STOP_STRINGS = ("</tool_call>", "</response>")
+UNREADABLE = (
+    "Error: nothing was done. Write tool calls within <tool_call> and </tool_call>, one JSON "
+    "object with name and parameters a line, or your answer within <response> and </response>."
+)
+
+_SESSION = re.compile(r"This is session ([^\n]+)\.")
+_RESULT = "{name}: {text}"
+
+
+def opening(
+    world: World, request: str, *, session: str, template: str, protocol: Protocol
+) -> list[Message]:
+    """Return the system prompt and the user's request."""
+    today = f"Today is {world.today:%A}, {world.today}. " if world.RULES else ""
+    rules = f"{world.RULES}\n" if world.RULES else ""
+    tools = world.toolbox().text if protocol == "tagged" else ""
+    system = template.format(
+        context=f"{rules}{today}This is session {session}.",
+        tools=tools,
+    )
+    return [{"role": "system", "content": system}, {"role": "user", "content": request}]
+
+
+def session_in(messages: Sequence[Message]) -> str:
+    """Return the session that a conversation's system prompt names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    found = _SESSION.search(messages[0]["content"])
+    if found is None:
+        raise ValueError(f"the prompt names no session: {messages[0]['content'][:200]!r}")
+    return found[1]
+
+
+def observation_of(results: Sequence[tuple[str, str]], *, protocol: Protocol) -> str:
+    r"""Return what the policy reads of (tool, text) results, in their order.
+
+    >>> observation_of([("add", "3"), ("add", "4")], protocol="tagged")
+    '\n<obs>\nadd: 3\nadd: 4\n</obs>\n'
+    """
+    text = "\n".join(_RESULT.format(name=name, text=text) for name, text in results)
+    return f"\n<obs>\n{text}\n</obs>\n" if protocol == "tagged" else text
+
+
+def results_in(messages: Sequence[Message]) -> list[str]:
+    """Return the texts of the results in a conversation of one call a turn, in their order."""
+    texts = [message["content"] for message in messages if message["role"] == "tool"]
+    lines = [text.removeprefix("\n<obs>\n").removesuffix("\n</obs>\n") for text in texts]
+    return [line.partition(": ")[2] for line in lines]
