@@ -11,7 +11,6 @@ from llmenvs.agents.preference_pairs import is_solved
 from llmenvs.agents.run_folder import RunFolder
 from llmenvs.agents.train_config import TrainConfig
 from llmenvs.agents.trajectory_files import read_trajectories
-from llmenvs.bench.policies import SCRIPTED
 from llmenvs.bench.records import write_trajectories
 from llmenvs.env import TextEnv
 from llmenvs.policy import Policy
@@ -45,15 +44,16 @@ def given_episodes(
 def _episodes(
     config: TrainConfig, envs: Sequence[TextEnv[Any]], policy: TransformerPolicy
 ) -> list[Trajectory]:
-    if config.data not in ("policy", *SCRIPTED):
+    scripted = envs[0].scripted_policies()
+    if config.data not in ("policy", *scripted):
         if not Path(config.data).is_file():
             raise ValueError(
-                f"data must be policy, {', '.join(SCRIPTED)} or a file, got {config.data!r}"
+                f"data must be policy, {', '.join(scripted)} or a file, got {config.data!r}"
             )
         return read_trajectories(Path(config.data))
     player: Policy = policy
     if config.data != "policy":
-        player = envs[0].scripted_policies()[config.data]
+        player = scripted[config.data]
     rng = np.random.default_rng([config.seed, _STREAM])
     seeds = rng.integers(2**31, size=config.data_episodes).tolist()
     return rollout(envs, player, seeds=seeds, sampling_seed=int(rng.integers(2**31)))

@@ -152,7 +152,7 @@ def _most_pairs(fits: list[list[bool]]) -> int:
     if len(fits) <= 1 or not fits[0]:
         return sum(any(row) for row in fits)
     # Rarely needed, and takes long to import; scipy has no type information.
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+    from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(fits, maximize=True)
     return sum(fits[row][column] for row, column in zip(rows, columns, strict=True))

@@ -152,8 +152,8 @@ def _best_pairs(wanted: list[_Profile], made: list[_Profile]) -> list[tuple[int,
         return [(0, max(range(len(made)), key=worth[0].__getitem__))]
     if len(made) == 1:
         return [(max(range(len(wanted)), key=worth.__getitem__), 0)]
-    # Rarely needed, and takes long to import; scipy has no type information.
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+    # Rarely needed, and takes long to import.
+    from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(worth, maximize=True)
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats  # type: ignore[import-untyped]  # it has no type information
+from scipy import stats
 
 from llmenvs.bench.intervals import RunningMean, wilson_interval
 from llmenvs.commands.score_summary import Summary
