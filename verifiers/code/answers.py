@@ -1,4 +1,4 @@
-"""Reading what a confined process answers: every field is checked, for the policy may have sent it."""
+"""Reading what a confined process answers: every field is checked, since it may be forged."""
 
 from typing import Any
 
