@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from llmenvs.verifiers.code.answers import read_answer, read_outcomes, read_raised
 from llmenvs.verifiers.code.job import (
     Accept,
     Call,
@@ -19,22 +20,16 @@ from llmenvs.verifiers.code.job import (
     Job,
     Limits,
     Missing,
-    Raised,
-    Returned,
     RunResult,
     SandboxError,
     StdinJob,
     SuiteJob,
     SuiteReport,
-    TestOutcome,
 )
 from llmenvs.verifiers.code.process import Exit, Process
-from llmenvs.verifiers.code.protocol import ProtocolError, decode, encode, pack_frame
+from llmenvs.verifiers.code.protocol import ProtocolError, encode, pack_frame
 
 _MAX_CALLS = 100_000
-_MAX_TYPES = 32
-_MAX_TEXT = 500
-_MAX_OUTCOMES = 10_000
 _LIMIT_ENDINGS = {
     "cpu": Ending.CPU_LIMIT,
     "wall": Ending.WALL_LIMIT,
@@ -182,7 +177,7 @@ class Solution:
         if message is None:
             return None
         try:
-            return _read_answer(message)
+            return read_answer(message)
         except ProtocolError as error:
             self._fail(error)
             return None
@@ -258,7 +253,7 @@ class Broker:
         return {key: answer[key] for key in known if key in answer}
 
     def _report(self, message: dict[str, Any]) -> SuiteReport:
-        outcomes = _read_outcomes(message)
+        outcomes = read_outcomes(message)
         detail = ""
         if not outcomes:
             detail = "there are no tests"
@@ -311,43 +306,9 @@ def _pack_call(call: Call, *, mirror: bool) -> bytes:
     return frame
 
 
-def _read_answer(message: dict[str, Any]) -> CallResult:
-    if "value" in message:
-        arguments = decode(message["arguments"]) if "arguments" in message else None
-        if arguments is not None and type(arguments) is not tuple:
-            raise ProtocolError("the arguments after a call must be a tuple")
-        return Returned(decode(message["value"]), arguments)
-    if "raised" in message:
-        return _read_raised(message)
-    if type(message.get("unsaid")) is str:
-        return Missing(message["unsaid"][:_MAX_TEXT])
-    raise ProtocolError("a message that answers nothing")
-
-
-def _read_raised(message: Any) -> Raised:
-    types = message.get("raised") if type(message) is dict else None
-    text = message.get("message") if type(message) is dict else None
-    if type(types) is not list or type(text) is not str or not types:
-        raise ProtocolError("an exception must have types and a message")
-    names = tuple(name[:_MAX_TEXT] for name in types[:_MAX_TYPES] if type(name) is str)
-    return Raised(names or ("BaseException",), text[:_MAX_TEXT])
-
-
-def _read_outcomes(message: dict[str, Any]) -> tuple[TestOutcome, ...]:
-    rows = message.get("outcomes")
-    if type(rows) is not list or len(rows) > _MAX_OUTCOMES:
-        raise ProtocolError("a verdict must have outcomes")
-    outcomes = []
-    for row in rows:
-        if type(row) is not list or [type(field) for field in row] != [str, bool, str, int]:
-            raise ProtocolError("an outcome must be a name, a verdict, a message and a number")
-        outcomes.append(TestOutcome(*row))
-    return tuple(outcomes)
-
-
 def _ending_of_error(message: Any, otherwise: Ending) -> tuple[Ending, str]:
     try:
-        error = _read_raised(message)
+        error = read_raised(message)
     except ProtocolError as problem:
         return Ending.BAD_MESSAGE, str(problem)
     ending = Ending.MEMORY_LIMIT if error.types[0] == "MemoryError" else otherwise
