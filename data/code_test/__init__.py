@@ -14,8 +14,10 @@ __all__ = ["TOPICS", "Instance", "Problem", "TestCase", "load_problems"]
 
 TOPICS = (
     "bits",
+    "calendars",
     "dicts",
     "dynamic",
+    "formatting",
     "geometry",
     "graphs",
     "intervals",
@@ -23,10 +25,12 @@ TOPICS = (
     "matrices",
     "numbers",
     "parsing",
-    "programs",
     "recursion",
+    "search",
     "simulation",
+    "streams",
     "strings",
+    "structures",
 )
 """The modules of problems."""
 

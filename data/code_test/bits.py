@@ -5,6 +5,7 @@ from llmenvs.data.code_test.problem import problem
 
 @problem(
     level=1,
+    held_out=True,
     draw=lambda dice, n: (dice.number(1, 4 ** (1 + n // 2)),),
     edges=((1,), (9,), (32,), (1041,), (15,)),
     bugs=(

@@ -221,6 +221,11 @@ def _draw_ballots(dice: Dice, n: int) -> tuple[list[str]]:
     level=4,
     held_out=True,
     draw=_draw_ballots,
+    edges=(
+        (["ABC", "ABC", "BCA", "BCA", "CBA"],),
+        (["BA", "AB"],),
+        (["ACB", "ABC", "BAC", "CAB", "CAB"],),
+    ),
     bugs=(
         ("2 * counts[leader] > len(ballots)", "2 * counts[leader] >= 0"),
         ("min(running, key=lambda name: (counts[name], name))", "min(running)"),

@@ -171,11 +171,11 @@ def grid_routes(grid: list[str]) -> int:
     level=4,
     held_out=True,
     draw=lambda dice, n: (dice.ints(n + 1, 1, 12 + n),),
-    edges=(([7],), ([3, 3],), ([5, 5, 4, 6],), ([8, 7, 6, 5, 4],)),
+    edges=(([7],), ([1, 3],), ([3, 3],), ([5, 5, 4, 6],), ([8, 7, 6, 5, 4],)),
     bugs=(
         ("sums | {total + value for total in sums}", "{total + value for total in sums}"),
         ("abs(whole - 2 * total)", "abs(whole - total)"),
-        ("sums = {0}", "sums = {numbers[0]}"),
+        ("sums = {0}", "sums = {0, numbers[0]}"),
     ),
 )
 def fairest_split(numbers: list[int]) -> int:

@@ -109,7 +109,12 @@ def shortest_way_out(grid: list[str]) -> int:
 @problem(
     level=3,
     draw=lambda dice, n: _draw_edges(dice, n + 1),
-    edges=((3, []), (2, [[0, 1], [1, 0]]), (4, [[3, 0], [2, 0], [0, 1]])),
+    edges=(
+        (3, []),
+        (2, [[0, 1], [1, 0]]),
+        (3, [[0, 2], [1, 2], [2, 1]]),
+        (4, [[3, 0], [2, 0], [0, 1]]),
+    ),
     bugs=(
         ("task = min(ready)", "task = ready[0]"),
         ("task = min(ready)", "task = max(ready)"),
@@ -120,8 +125,8 @@ def shortest_way_out(grid: list[str]) -> int:
 def first_order(count: int, rules: list[list[int]]) -> list[int]:
     """Put tasks into an order.
 
-    The tasks are the numbers from 0 to `count` - 1. A rule [a, b] says that task a must come
-    before task b. Return the order of all tasks that keeps every rule; of several, the one that is
+    The tasks are the numbers from 0 to `count` - 1. A rule [a, b] says that task a must come before
+    task b. Return the order of all tasks that keeps every rule; of several, the one that is
     smallest when they are compared item by item. Return an empty list if there is none.
     """
     missing = [0] * count
@@ -145,7 +150,13 @@ def first_order(count: int, rules: list[list[int]]) -> list[int]:
     level=3,
     held_out=True,
     draw=lambda dice, n: _draw_edges(dice, n + 2, share=0.9),
-    edges=((3, [[0, 1], [1, 2], [2, 0]]), (1, []), (4, [[0, 1], [2, 3], [1, 2], [3, 0]])),
+    edges=(
+        (3, [[0, 1], [1, 2], [2, 0]]),
+        (1, []),
+        (4, [[0, 1], [2, 3], [1, 2], [3, 0]]),
+        (4, [[0, 1], [1, 2], [1, 3], [2, 3]]),
+        (5, [[0, 1], [1, 2], [2, 3], [3, 4], [4, 0]]),
+    ),
     bugs=(
         ("for start in range(count)", "for start in range(1)"),
         ("team[start] = 0", "team[start] = start % 2"),
@@ -184,7 +195,7 @@ def two_teams(count: int, rivals: list[list[int]]) -> list[int] | None:
     edges=((2, []), (3, [[0, 1, 9], [1, 2, 1], [0, 2, 2]]), (3, [[2, 1, 1], [1, 0, 1]])),
     bugs=(
         ("if length < distances[end]", "if distances[end] == unreachable"),
-        ("((a, b), (b, a))", "((a, b),)"),
+        ("(b, a)", "(a, b)"),
         ("distances[start] + weight", "weight"),
         ("-1 if distance == unreachable else distance", "distance"),
     ),

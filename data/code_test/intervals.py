@@ -45,7 +45,7 @@ def merge_intervals(intervals: list[list[int]], *, touching: str) -> list[list[i
 @problem(
     level=2,
     draw=lambda dice, n: (_draw_intervals(dice, n),),
-    edges=(([[1, 5], [2, 3]],), ([[4, 6], [1, 2]],)),
+    edges=(([[1, 5], [2, 3]],), ([[1, 9], [2, 3], [5, 7]],), ([[4, 6], [1, 2]],)),
     bugs=(
         ("max(start, reached)", "start"),
         ("reached = max(reached, end)", "reached = end"),
@@ -100,9 +100,8 @@ def most_guests(visits: list[list[int]]) -> int:
     edges=(([], 1), ([[7, 20]], 1), ([[10, 11], [12, 13]], 1), ([[10, 14], [11, 12]], 2)),
     bugs=(
         ("free_from = max(free_from, end)", "free_from = end"),
-        ("[*sorted(meetings), [closes, closes]]", "sorted(meetings)"),
         (">= hours", "> hours"),
-        ("*sorted(meetings)", "*meetings"),
+        ("free, free_from = [], opens", "free, free_from = [], 0"),
     ),
 )
 def free_times(
@@ -198,9 +197,9 @@ def best_jobs(jobs: list[list[int]]) -> int:
 def fewest_photos(stays: list[list[int]]) -> list[int]:
     """Take pictures of all visitors with few photos.
 
-    Each stay is a list [first, last] of days with first < last, on all of which a visitor is
-    there. Go through the stays in the order of their last days; whenever a visitor is in no photo
-    yet, take one on that visitor's last day. Return the days of the photos, in ascending order.
+    Each stay is a list [first, last] of days with first < last, on all of which a visitor is there.
+    Go through the stays in the order of their last days; whenever a visitor is in no photo yet,
+    take one on that visitor's last day. Return the days of the photos, in ascending order.
     """
     points: list[int] = []
     for start, end in sorted(stays, key=lambda interval: interval[1]):

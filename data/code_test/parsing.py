@@ -81,7 +81,7 @@ def evaluate_postfix(expression: str) -> int:
     draw=lambda dice, n: (dice.choice(("", "()", "[a]", "({", "])", "[")) + dice.word(n, "()[]x"),),
     edges=(("",), ("x",), ("(]",), ("([)]",), ("([]{x})",), ("((",), ("a)",)),
     bugs=(
-        ("not opened or opened.pop()[0] != pairs[char]", "not opened or not opened.pop()"),
+        ("opened.pop()[0] != pairs[char]", "not opened.pop()"),
         ("return opened[0][1] if opened else -1", "return -1"),
         ("opened[0][1]", "opened[-1][1]"),
     ),
@@ -111,6 +111,7 @@ def _draw_duration(dice: Dice, n: int) -> tuple[str]:
 
 @problem(
     level=1,
+    held_out=True,
     draw=_draw_duration,
     bugs=(
         ('"m": 60', '"m": 100'),

@@ -46,7 +46,7 @@ def nesting_depth(items: list[Any]) -> int:
 @problem(
     level=2,
     variants={"levels": (1, 2)},
-    draw=lambda dice, n: (_draw_nested(dice, 2 * n),),
+    draw=lambda dice, n: (_draw_nested(dice, n),),
     edges=(([1, [2, [3, [4]]]],), ([[[[5]]]],), ([[], [[]]],)),
     bugs=(
         ("flat(item, left - 1)", "flat(item, left)"),
@@ -104,19 +104,20 @@ def tower_moves(discs: int, source: str, goal: str, spare: str) -> list[str]:
     level=3,
     variants={"reuse": ("any number of times", "at most once")},
     draw=lambda dice, n: (sorted(dice.distinct(1 + n % 5, 2, 9)), dice.number(2, 8 + n % 7)),
+    options={"order_free": 1},
     edges=(([2, 3], 6), ([5], 4), ([2, 4], 4), ([2, 3, 5], 8)),
     bugs=(
-        ("found.append(chosen)", "found.append(chosen[::-1])"),
+        ("following, left", "0, left"),
         ('reuse == "any number of times"', 'reuse != "any number of times"'),
-        ("range(first, len(numbers))", "range(len(numbers))"),
+        ("if left == 0", "if left <= 1"),
     ),
 )
 def sums_to(numbers: list[int], goal: int, *, reuse: str) -> list[list[int]]:
     """List the ways to reach a sum.
 
     `numbers` are different, positive and ascending. Return all ascending lists of items of
-    `numbers` with the sum `goal`, at least 1, in which each item may be taken $reuse. The lists
-    may be in any order.
+    `numbers` with the sum `goal`, at least 1, in which each item may be taken $reuse. The lists may
+    be in any order.
     """
     found: list[list[int]] = []
 
@@ -170,7 +171,7 @@ def bracket_words(pairs: int, deepest: int) -> list[str]:
         dice.number(1, 4 + n // 10),
         [[dice.number(0, 3), dice.number(0, 3)] for _ in range(n // 4)],
     ),
-    edges=((4, []), (1, []), (5, [[0, 0]]), (4, [[0, 1]]), (5, []), (2, [])),
+    edges=((4, []), (1, []), (5, [[0, 0]]), (5, [[2, 2]]), (4, [[0, 1]]), (5, []), (2, [])),
     bugs=(
         ("row + column in rising or ", ""),
         ("[row, column] not in blocked", "True"),
@@ -236,12 +237,12 @@ def count_splits(text: str, words: list[str]) -> int:
     level=3,
     draw=lambda dice, n: (
         "".join(sorted(dice.word(1 + n % 6, "abcd"))),
-        dice.number(0, 4 + 9 * n),
+        dice.number(0, 3 + 2 * n),
     ),
     edges=(("aab", 1), ("abc", 5), ("abc", 6), ("aab", 3), ("aabb", 4)),
     bugs=(
         ("if char in rest[:place]", "if False"),
-        ("arrangements(left)", "arrangements(letters)"),
+        ("index >= arrangements(letters)", "index > arrangements(letters)"),
         ("index -= count", "index -= 1"),
     ),
 )

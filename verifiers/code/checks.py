@@ -40,6 +40,7 @@ _OVER_LIMIT = frozenset(
         Ending.SOURCE_LIMIT,
     }
 )
+_OUT_OF_TIME = frozenset({Ending.CPU_LIMIT, Ending.WALL_LIMIT})
 _SYNTAX_ERRORS = ("SyntaxError", "IndentationError", "TabError")
 
 
@@ -240,6 +241,8 @@ def _describe_call(call: Call) -> str:
 
 
 def _describe_ending(result: RunResult) -> str:
+    if result.ending in _OUT_OF_TIME:  # which of the two comes first depends on the machine's load
+        return "time limit"
     detail = shorten(result.detail)
     if not detail or detail == result.ending.value:
         return result.ending.value

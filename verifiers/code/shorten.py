@@ -31,8 +31,8 @@ _SHORT = _ShortRepr()
 def short_repr(value: Any, *, limit: int = 160) -> str:
     """Return ``repr`` of plain data in at most ``limit`` characters.
 
-    >>> short_repr(list(range(1000))), short_repr("ab" * 1000, limit=20)
-    ('[0, 1, 2, 3, 4, 5, 6, 7, ...]', "'ababababa...abab'")
+    >>> short_repr(list(range(1000))), short_repr(10**5000)
+    ('[0, 1, 2, 3, 4, 5, 6, 7, ...]', '<an int of 16610 bits>')
     """
     return shorten(_SHORT.repr(value), limit=limit)
 
@@ -43,7 +43,8 @@ def shorten(text: str, *, limit: int = 160) -> str:
     >>> shorten("one\ntwo"), shorten("<f at 0x7f00>")
     ('one two', '<f at 0x…>')
     """
-    line = " ".join(_ADDRESS.sub("at 0x…", text[: 4 * limit]).split())
+    safe = text[: 4 * limit].encode("utf-8", "backslashreplace").decode()  # lone surrogates
+    line = " ".join(_ADDRESS.sub("at 0x…", safe).split())
     if len(text) > 4 * limit:
         line += "..."
     if len(line) <= limit:
