@@ -157,6 +157,7 @@ def test_every_text_has_a_share(text: str, language: str) -> None:
     assert 0.0 <= share(text, language) <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flood",
     ["a", "$", "\\[", "`a", "word ", "我们", "a_", "a'", "<a", "``` ", "$\n", "la clé est. "],
