@@ -12,7 +12,7 @@ checked in the same way, as in ``ExternalVerifier(["lean", "{answer}"], suffix="
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class ExternalVerifier:
         suffix: of the answer's file, such as ".lean".
         block: the tag that holds the answer, such as "answer"; None for all that follows
             ``</think>``. A code fence around the answer is taken off.
-        limits: what a run may spend.
+        limits: what a run may spend: a `Limits`, or its fields by name, as a command line has them.
 
     Raises:
         ValueError: the program is not there, an exit status or pattern is no good, or right and
@@ -62,7 +62,7 @@ class ExternalVerifier:
         refused_output: str | None = None,
         suffix: str = "",
         block: str | None = None,
-        limits: Limits = _DEFAULT_LIMITS,
+        limits: Limits | Mapping[str, Any] = _DEFAULT_LIMITS,
     ) -> None:
         if isinstance(command, str) or not command or not all(isinstance(w, str) for w in command):
             raise ValueError(f"command must be a list of str and not empty, got {command!r}")
@@ -87,7 +87,7 @@ class ExternalVerifier:
         self.refused_output = refused_output
         self.suffix = suffix
         self.block = block
-        self.limits = limits
+        self.limits = _as_limits(limits)
         if accepted_output is not None and refused_output is not None:
             _matches(accepted_output, "")
             _matches(refused_output, "")
@@ -142,6 +142,16 @@ class ExternalVerifier:
         if self.accepted_output is None or self.refused_output is None:
             return run.exit_status in self.accepted_exits, run.exit_status in self.refused_exits
         return _matches(self.accepted_output, line), _matches(self.refused_output, line)
+
+
+def _as_limits(limits: Limits | Mapping[str, Any]) -> Limits:
+    if isinstance(limits, Limits):
+        return limits
+    try:
+        return Limits(**limits)
+    except TypeError as error:
+        names = ", ".join(Limits.__dataclass_fields__)
+        raise ValueError(f"limits must be a Limits or have of {names}, got {limits!r}") from error
 
 
 def _filled(word: str, paths: dict[str, Path]) -> str:

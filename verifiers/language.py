@@ -9,7 +9,8 @@ rules are ours:
 3. Of the words in its own script, a detector (py3langid) judges stretches of whole sentences with
    at least `JUDGED_WORDS` words together. They are foreign where it is sure of another language;
    a text too short to judge gets the benefit of the doubt.
-4. One word counts at most three times, or for a tenth of all: to repeat it does not pay.
+4. One word counts at most three times, or as often as a tenth of the number of distinct words: to
+   repeat it does not pay.
 5. Reasoning with fewer than ``min_words`` words, as an empty block or one of symbols, scores 0.
 """
 
@@ -199,7 +200,7 @@ def count_words(words: list[Word], language: str) -> WordCount:
         if is_surely_another(text, language):
             foreign.update(map(id, stretch))
     example = next((word.text for word in words if id(word) in foreign), "")
-    most = max(3, len(words) // 10)
+    most = max(3, len({word.text.lower() for word in words}) // 10)
     return WordCount(
         _capped((word for word in words if id(word) not in foreign), most),
         _capped((word for word in words if id(word) in foreign), most),

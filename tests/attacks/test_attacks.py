@@ -9,7 +9,7 @@ import pytest
 from llmenvs.verifiers.registry import VERIFIERS, load_verifier
 
 FOLDER = Path(__file__).parent
-FIELDS = {"kind", "note", "completion", "target", "options", "repeat"}
+FIELDS = {"kind", "note", "completion", "target", "options", "repeat", "most"}
 ATTACKS = [
     pytest.param(path.stem, json.loads(line), id=f"{path.stem}: {json.loads(line)['note']}")
     for path in sorted(FOLDER.glob("*.jsonl"))
@@ -28,6 +28,9 @@ def test_exploits_do_not_pay_and_honest_answers_do(name: str, row: dict[str, Any
     verdict = verifier(row["completion"] * row.get("repeat", 1), row.get("target"))
 
     assert verdict.success is (row["kind"] == "honest"), verdict.reason
+    if row["kind"] == "exploit":
+        assert verdict.score is not None
+        assert verdict.score <= row.get("most", 0.5), verdict.reason
 
 
 def test_every_verifier_is_attacked() -> None:

@@ -116,6 +116,10 @@ def test_it_gets_a_folder_of_its_own_and_none_of_our_environment(
     assert check(code).score == 1.0
 
 
+def test_limits_can_be_given_by_name() -> None:
+    assert ExternalVerifier(["true"], limits={"cpu_s": 1}).limits == Limits(cpu_s=1)
+
+
 def test_a_completion_that_is_no_text_is_judged() -> None:
     assert check("raise SystemExit(0)", "\ud800").score == 1.0
     assert check("raise SystemExit(0)", " ").status is Status.NO_ANSWER
@@ -136,6 +140,8 @@ def test_a_completion_that_is_no_text_is_judged() -> None:
 def test_bad_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ExternalVerifier(**arguments)  # type: ignore[arg-type]  # the point of the test
+    with pytest.raises(ValueError, match="limits must be a Limits or have of cpu_s, wall_s"):
+        ExternalVerifier(["true"], limits={"cpu": 1})
     with pytest.raises(ValueError, match="limits must be whole numbers"):
         Limits(cpu_s=0)
     with pytest.raises(ValueError, match="wall_s must be above 0"):

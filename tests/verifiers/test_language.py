@@ -95,7 +95,7 @@ def test_reasoning_without_words_scores_0(body: str) -> None:
 def test_to_repeat_a_word_does_not_pay() -> None:
     chinese = TEXTS["zh"]
 
-    assert share(chinese + " so" * 1000, "en") < 0.95
+    assert share(chinese + " so" * 1000, "en") < 0.2
     assert share(chinese + " so" * 3, "en") == share(chinese + " so" * 9, "en")
 
 
@@ -157,6 +157,7 @@ def test_every_text_has_a_share(text: str, language: str) -> None:
     assert 0.0 <= share(text, language) <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flood",
     ["a", "$", "\\[", "`a", "word ", "我们", "a_", "a'", "<a", "``` ", "$\n", "la clé est. "],
