@@ -17,9 +17,11 @@ IDENTITY = {"seed": 0, "envs": {"a": 1.0}, "shape": (1, 2)}
 
 def test_the_same_run_may_come_again_and_another_may_not(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    for _ in range(2):
-        with folder.claimed(IDENTITY):
-            pass
+    for expected in (True, False):
+        with folder.claimed(IDENTITY) as is_new:
+            if is_new:
+                folder.begin(IDENTITY)
+        assert is_new == expected
     with (
         pytest.raises(ValueError, match=r"its envs is {'a': 1\.0}, not {'b': 1\.0}; choose"),
         folder.claimed({**IDENTITY, "envs": {"b": 1.0}}),
@@ -30,8 +32,10 @@ def test_the_same_run_may_come_again_and_another_may_not(tmp_path: Path) -> None
         folder.claimed({"envs": {"a": 1.0}, "shape": [1, 2]}),
     ):
         pass
-    with folder.claimed({"seed": 1}, overwrite=True):
-        pass
+    with folder.claimed({"seed": 1}, overwrite=True) as is_new:
+        assert is_new
+        assert json.loads((tmp_path / "run.json").read_text())["seed"] == 0
+        folder.begin({"seed": 1})
 
     assert json.loads((tmp_path / "run.json").read_text()) == {"seed": 1}
 

@@ -257,3 +257,17 @@ def test_what_cannot_be_made_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         train(replace(CONFIG, **changes), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_bad_input_loses_nothing_of_the_run_that_it_was_to_replace(tmp_path: Path) -> None:
+    train(CONFIG, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for changes in ({"model": "no/such/model"}, {"envs": {"no-v0": 1.0}}):
+        with pytest.raises(ValueError, match="no"):
+            train(replace(CONFIG, **changes), tmp_path, overwrite=True)
+    bad_data = TrainConfig("sft", {LETTER: 1.0}, data="nowhere.jsonl")
+    with pytest.raises(ValueError, match="data must be policy, oracle, random, noop or a file"):
+        train(bad_data, tmp_path, overwrite=True)
+
+    assert {path: path.read_bytes() for path in before} == before
