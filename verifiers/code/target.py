@@ -255,7 +255,8 @@ def _read_suite(target: Mapping[str, Any], form: str, settings: Settings) -> Sui
     mirror = target.get("mirror_arguments", False)
     if not isinstance(mirror, bool):
         raise ValueError(f"target['mirror_arguments'] must be a bool, got {mirror!r}")
-    tests, checks = setup, ()
+    tests = setup
+    checks: tuple[str, ...] = ()
     if form == "asserts":
         checks = _read_asserts(target["asserts"])
     else:
