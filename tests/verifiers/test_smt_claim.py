@@ -52,6 +52,7 @@ def test_a_claim_is_right_where_it_holds_exactly_where_the_target_does(
         ("x", True),
         ("(a (b))", True),
         ("a) (b", False),
+        ("a) (", False),
         ("a b", False),
         (")(", False),
         ("(a", False),
