@@ -77,6 +77,13 @@ def test_it_agrees_with_jsonschema(value: Any, schema: dict[str, Any]) -> None:
     assert ours is jsonschema.Draft202012Validator(schema).is_valid(value)
 
 
+def test_true_is_not_1_and_1_is_the_same_as_a_float() -> None:
+    verifier = JSONSchemaVerifier({"uniqueItems": True})
+
+    assert verifier("[1, true, 0, false, [1], [true], {}, []]").success
+    assert not verifier("[[1], [1.0]]").success
+
+
 @given(st.text())
 def test_every_text_has_a_score(text: str) -> None:
     assert JSONSchemaVerifier({"type": "object"})(text).score in (0.0, 1.0)

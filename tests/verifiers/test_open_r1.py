@@ -33,6 +33,11 @@ def test_format_matches_where_their_pattern_does(completion: str) -> None:
     assert open_r1.format(completion).success is bool(re.match(PATTERN, completion, FLAGS))
 
 
+def test_a_newline_is_not_shared_by_two_tags() -> None:
+    assert not open_r1.format("<think>\n</think>\n<answer>\nx\n</answer>").success
+    assert not open_r1.format("<think>\nx\n</think>\n<answer>\n</answer>").success
+
+
 @given(COMPLETIONS)
 def test_think_format_matches_where_their_pattern_does(completion: str) -> None:
     assert open_r1.think_format(completion).success is bool(

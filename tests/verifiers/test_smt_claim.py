@@ -4,7 +4,14 @@ import pytest
 
 pytest.importorskip("z3", reason="needs llmenvs[smt]")
 
-from llmenvs.verifiers.smt_claim import ACCEPTED, BAD_TARGET, REFUSED, judge_claim, smt_verifier
+from llmenvs.verifiers.smt_claim import (
+    ACCEPTED,
+    BAD_TARGET,
+    REFUSED,
+    is_one_term,
+    judge_claim,
+    smt_verifier,
+)
 from llmenvs.verifiers.verdict import Status
 
 TARGET = "(declare-const x Int)(assert (> x 3))(assert (< x 5))"
@@ -37,6 +44,22 @@ def test_a_claim_is_right_where_it_holds_exactly_where_the_target_does(
     claim: str, status: int
 ) -> None:
     assert judge_claim(claim, TARGET)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x", True),
+        ("(a (b))", True),
+        ("a) (b", False),
+        ("a) (", False),
+        ("a b", False),
+        (")(", False),
+        ("(a", False),
+    ],
+)
+def test_one_term_is_one_pair_of_parentheses_or_one_atom(text: str, expected: bool) -> None:
+    assert is_one_term(text) is expected
 
 
 def test_a_bad_target_is_not_the_claims_fault() -> None:
