@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-slow lint bench
+.PHONY: help demo test test-slow lint bench scorecard
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -29,7 +29,14 @@ bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same r
 	$(BIN)/python benchmarks/verifiers.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/retrieval.py
+	$(BIN)/python benchmarks/tool_calls.py
+	$(BIN)/python benchmarks/search_quality.py
+	$(BIN)/python benchmarks/search_qa.py
+	$(BIN)/python benchmarks/sandbox.py times
 	$(BIN)/python benchmarks/demo_learning.py
+
+scorecard: .venv/dev-installed  ## the attack suite, against our verifiers and others
+	$(BIN)/python benchmarks/scorecard.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

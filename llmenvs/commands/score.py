@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     """Score, report, and return the exit status: 0 unless no row at all could be scored."""
     try:
         job = _set_up(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         return _complain(str(error), EXIT_USAGE)
     try:
         _score(job)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 DEFAULT_TOLERANCE = 1e-9
+_MOST_REPAIRED = 200
 _MAX_DEPTH = 200
 """Of nested containers; a value that is deeper equals nothing."""
 
@@ -152,7 +153,10 @@ def _same_in_any_order(
     left, right = _unpaired(given, expected), _unpaired(expected, given)
     if not left:
         return True
-    # What is left differs in a float's last digits, or within an order that does not matter.
+    # What is left differs in a float's last digits, or within an order that does not matter. Exact
+    # pairs may have to part for it, which is tried where that is cheap.
+    if len(given) <= _MOST_REPAIRED:
+        left, right = list(given), list(expected)
     rows = [[_same(one, other, rule, depth + 1) for other in right] for one in left]
     if not all(map(any, rows)):
         return False

@@ -40,7 +40,7 @@ def names_under_test(
     for index, statement in enumerate(checks):
         _parse(statement, f"target['asserts'][{index}]")
     source = "\n".join([tests, *checks])
-    tree = _parse(source, "the target's tests")
+    tree = _parse(source, "the source of the tests")
     found = dict.fromkeys([*_taken_from_solution(tree), *_undefined(source)])
     if entry_point is not None:
         found.pop(_CANDIDATE, None)
