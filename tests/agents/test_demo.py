@@ -9,6 +9,7 @@ import pytest
 from llmenvs.agents.demo import DemoConfig, add_arguments, run, train
 
 
+@pytest.mark.slow
 def test_one_seed_learns() -> None:
     result = train(DemoConfig(seed=1))
 
