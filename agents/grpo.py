@@ -45,6 +45,7 @@ from llmenvs.agents.losses import (
     sequence_ratio_loss,
     truncated_importance_weights,
 )
+from llmenvs.agents.movement import movement_sums, reference_kl_sum
 from llmenvs.agents.optimization import Learner, frozen_copy
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.settings import above, at_least, one_of
@@ -368,18 +369,15 @@ def _advantages(episodes: Sequence[Sequence[Trajectory]], config: GRPOConfig) ->
 
 
 def _movement(logprobs: Tensor, rows: TrainingBatch, config: GRPOConfig) -> Tensor:
-    """Return sums over tokens: of 1, k3 to the old policy, clipped ones, k3 to the reference."""
-    on = rows.loss_mask
-    log_ratio = torch.where(on, logprobs - rows.old_logprobs, 0.0)
-    ratio = log_ratio.exp()
-    judged = ratio
+    """Return `movement_sums`, and the sum of k3 to the reference, (4,)."""
+    log_ratio = None
     if config.ratio == "sequence":
-        judged = sequence_means(log_ratio, on, rows.episodes)[:, None].exp().expand_as(ratio)
-    up = (judged > 1.0 + config.clip_high) & (rows.weights > 0)
-    down = (judged < 1.0 - config.clip_low) & (rows.weights < 0)
-    ref_kl = torch.zeros(())
+        means = sequence_means(logprobs - rows.old_logprobs, rows.loss_mask, rows.episodes)
+        log_ratio = means[:, None].expand_as(logprobs)
+    sums = movement_sums(
+        logprobs, rows, clip_low=config.clip_low, clip_high=config.clip_high, log_ratio=log_ratio
+    )
+    ref_kl = torch.zeros(()).double()
     if rows.ref_logprobs is not None:
-        x = torch.where(on, rows.ref_logprobs - logprobs, 0.0)
-        ref_kl = (x.expm1() - x).sum()
-    sums = [on.sum(), (log_ratio.expm1() - log_ratio).sum(), ((up | down) & on).sum(), ref_kl]
-    return torch.stack([value.detach().cpu().double() for value in sums])
+        ref_kl = reference_kl_sum(logprobs, rows.ref_logprobs, rows.loss_mask)
+    return torch.cat([sums, ref_kl[None]])

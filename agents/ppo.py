@@ -32,6 +32,7 @@ from llmenvs.agents.batching import (
     shuffled_minibatches,
 )
 from llmenvs.agents.losses import clipped_surrogate_loss, token_mean, value_loss
+from llmenvs.agents.movement import movement_sums
 from llmenvs.agents.optimization import Descent, Learner, frozen_copy
 from llmenvs.agents.policy import Evaluation, TransformerPolicy
 from llmenvs.agents.ppo_batch import EpisodeBatch, PPOBatch, episode_batch, ppo_batch
@@ -271,14 +272,9 @@ def ppo_loss(
     loss = (
         policy_term + config.value_coefficient * value_term - config.entropy_coefficient * entropy
     )
-    with torch.no_grad():
-        log_ratio = torch.where(on, evaluation.logprobs - tokens.old_logprobs, 0.0)
-        ratio = log_ratio.exp()
-        up = (ratio > 1.0 + config.clip) & (tokens.weights > 0)
-        down = (ratio < 1.0 - config.clip) & (tokens.weights < 0)
-        measured = [on.sum(), (log_ratio.expm1() - log_ratio).sum(), ((up | down) & on).sum()]
-        measured += [term * num_tokens for term in (entropy, policy_term, value_term)]
-        return loss, torch.stack([value.detach().cpu().double() for value in measured])
+    moved = movement_sums(evaluation.logprobs, tokens, clip_low=config.clip, clip_high=config.clip)
+    terms = torch.stack([entropy, policy_term, value_term]).detach().cpu().double()
+    return loss, torch.cat([moved, terms * num_tokens])
 
 
 def _means(sums: Tensor) -> dict[str, float]:

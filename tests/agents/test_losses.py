@@ -199,8 +199,7 @@ def test_the_ratio_of_a_sequence_is_the_geometric_mean_of_its_tokens() -> None:
     ratios = torch.tensor([[2.0, 0.5, 4.0, 99.0], [1.1, 1.1, 99.0, 99.0]])
     mask = ratios < 99.0
     arguments = ratios.log(), torch.zeros(2, 4), torch.tensor([1.0, -1.0]), mask
-    wide = {"clip_low": 9.0, "clip_high": 9.0, "num_tokens": 1}
-    loss = sequence_ratio_loss(*arguments, **wide)
+    loss = sequence_ratio_loss(*arguments, clip_low=9.0, clip_high=9.0, num_tokens=1)
 
     assert loss.item() == pytest.approx(-(3 * 4 ** (1 / 3) - 2 * 1.1))
     assert sequence_ratio_loss(*arguments, num_tokens=1).item() == pytest.approx(

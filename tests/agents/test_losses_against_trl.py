@@ -184,7 +184,9 @@ def test_where_means_of_micro_batches_differ_from_trls(trl: Any) -> None:
 def _rows(batch: TrainingBatch, indices: Tensor) -> TrainingBatch:
     """Return rows without cutting columns, so that shapes fit the log-probabilities."""
     return TrainingBatch(
-        *(x[indices] for x in (batch.token_ids, batch.loss_mask, batch.old_logprobs)),
+        batch.token_ids[indices],
+        batch.loss_mask[indices],
+        batch.old_logprobs[indices],
         batch.weights[indices],
         batch.episodes[indices],
     )
