@@ -33,6 +33,7 @@ from llmenvs.bench.records import write_summary
 from llmenvs.env import TextEnv
 from llmenvs.progress import progress_bar
 from llmenvs.renderers import Renderer
+from llmenvs.tokenizers import TransformersTokenizer
 from llmenvs.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class _Run:
         self._folder = folder
         self._is_new = is_new
         self._policy = self._starting_policy() if policy is None else policy
-        self._policy.model.to(config.device)
+        self._to_device()
         self._num_invalid = 0  # iterations in a row
         renderer = self._renderer()
         rendering = {"renderer": renderer} if renderer else {"tokenizer": self._policy.tokenizer}
@@ -200,12 +201,25 @@ class _Run:
             temperature=config.temperature,
         )
 
+    def _to_device(self) -> None:
+        try:
+            self._policy.model.to(self._config.device)
+        except (RuntimeError, AssertionError) as error:  # torch raises both for what is not there
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"device {self._config.device!r} cannot be used: {reason}") from error
+
     def _renderer(self) -> Renderer | None:
         if self._config.renderer == "raw":
             return None
         from llmenvs.chat_renderer import ChatRenderer  # needs transformers
 
-        return ChatRenderer(getattr(self._policy.tokenizer, "tokenizer", self._policy.tokenizer))
+        tokenizer = self._policy.tokenizer
+        if not isinstance(tokenizer, TransformersTokenizer):
+            raise ValueError(
+                "renderer 'chat' needs a tokenizer of transformers with a chat template, "
+                f"got a {type(tokenizer).__name__}"
+            )
+        return ChatRenderer(tokenizer.tokenizer)
 
     def _make_envs(self, renderer: Renderer | None) -> Sequence[TextEnv[Any]]:
         config = self._config

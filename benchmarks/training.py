@@ -139,10 +139,10 @@ def report(pairs: list[dict[str, dict[str, Any]]], arguments: list[str]) -> dict
             print(f"{f'{name}, {seed}':<12}{values}")
     ratios = [p["ours"]["samples_per_s"] / p["trl"]["samples_per_s"] for p in pairs]
     cpu_ratios = [p["trl"]["train_cpu_s"] / p["ours"]["train_cpu_s"] for p in pairs]
-    for clock, faster in (("wall", ratios), ("CPU", cpu_ratios)):
+    for clock, found in (("wall", ratios), ("CPU", cpu_ratios)):
         print(
             f"ours / TRL, samples for each second of {clock} time: "
-            f"median {statistics.median(faster):.2f}, least {min(faster):.2f}"
+            f"median {statistics.median(found):.2f}, least {min(found):.2f}"
         )
     rewards = [
         statistics.mean(pair[name]["reward_last"] for pair in pairs) for name in ("ours", "trl")

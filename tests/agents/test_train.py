@@ -249,6 +249,11 @@ def test_impossible_settings_are_named(changes: dict[str, Any], message: str) ->
         ({"envs": {"CartPole-v1": 1.0}}, "must be a TextEnv, got CartPoleEnv"),
         ({"env_options": {"max_turn": 3}}, "cannot be made: .*max_turn"),
         ({"env_options": {"x:max_turns": 3}}, "is of none of the environments"),
+        (
+            {"renderer": "chat"},
+            "renderer 'chat' needs a tokenizer of transformers.*got a FastTokenizer",
+        ),
+        ({"device": "cud"}, "device 'cud' cannot be used"),
         ({"model": "no/such/model"}, "'no/such/model' is neither 'tiny' nor a folder"),
     ],
 )

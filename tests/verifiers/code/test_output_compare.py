@@ -63,5 +63,5 @@ def test_different(given_text: str, expected: str, options: dict[str, Any]) -> N
 @given(st.text(alphabet="01. \n-e", max_size=30))
 def test_every_output_equals_itself_and_not_with_another_line(text: str) -> None:
     for whitespace in ("exact", "trailing", "any"):
-        assert same_output(text, text, whitespace=whitespace)  # type: ignore[arg-type]  # a loop
-        assert not same_output(text + "\n7", text, whitespace=whitespace)  # type: ignore[arg-type]
+        assert same_output(text, text, whitespace=whitespace)  # a loop
+        assert not same_output(text + "\n7", text, whitespace=whitespace)
