@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from llmenvs import ByteTokenizer, StopReason, Trajectory
-from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.agents.ppo import PPOConfig, PPOTrainer
+from llmenvs.agents.policy import Evaluation, TransformerPolicy
+from llmenvs.agents.ppo import PPOConfig, PPOTrainer, ppo_loss
 from llmenvs.agents.ppo_batch import EpisodeBatch, PPOBatch, episode_batch, ppo_batch
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.agents.value_model import SeparateCritic, value_head_for
@@ -185,6 +185,52 @@ def test_updates_stop_once_the_policy_has_moved_too_far() -> None:
 
     assert num_updates(None) == 4 * 2
     assert num_updates(1e-9) == 2  # the first moves it, the second finds out
+
+
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+def test_the_values_of_an_update_are_read_where_those_of_the_advantages_were(critic: Any) -> None:
+    """Nothing moves at this rate, so that holding values to the old ones changes no error."""
+
+    def value_loss(value_clip: float | None) -> float:
+        config = PPOConfig(
+            batch_size=8,
+            num_epochs=1,
+            learning_rate=1e-12,
+            critic=critic,
+            value_clip=value_clip,
+            limits=RolloutLimits(max_new_tokens=2),
+        )
+        trainer = PPOTrainer([GuessDigitEnv()], policy(), config)
+        for weights in trainer.state_dict()["critic"].values():
+            weights.add_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)))
+        return trainer.step().update["value_loss"]
+
+    assert value_loss(None) == pytest.approx(value_loss(1e-9), rel=1e-4)
+
+
+def evaluation(ratios: list[float], entropy: float) -> tuple[Evaluation, PPOBatch, Tensor]:
+    """Return tokens with these ratios and advantages +, -, +, -, and values that are right."""
+    got = batch(trajectory(), values=VALUES)
+    on = torch.tensor([[False] * 4 + [True] * 4])
+    weights = torch.tensor([[0.0] * 4 + [1.0, -1.0, 1.0, -1.0]])
+    old = torch.zeros(1, 8)
+    rows = replace(got, tokens=replace(got.tokens, loss_mask=on, weights=weights, old_logprobs=old))
+    logprobs = torch.tensor([[0.0] * 4 + ratios]).log().nan_to_num(neginf=0.0)
+    return Evaluation(logprobs, torch.where(on, entropy, 0.0), None), rows, got.returns
+
+
+def test_the_loss_rewards_entropy_and_counts_what_the_clip_removed() -> None:
+    evaluated, rows, values = evaluation([1.5, 1.5, 0.5, 0.5], entropy=2.0)
+    rows = replace(rows, returns=values)
+    config = PPOConfig(entropy_coefficient=0.1)
+    loss, sums = ppo_loss(evaluated, values, rows, config, num_tokens=4)
+    gain = (1.2 - 1.5 + 0.5 - 0.8) / 4
+
+    assert loss.item() == pytest.approx(-gain - 0.1 * 2.0)
+    count, kl, clipped, entropy, policy_loss, value_loss = sums.tolist()
+    assert (count, clipped) == (4.0, 2.0)  # the first rose too far, the last fell too far
+    assert kl == pytest.approx(2 * (0.5 - np.log(1.5)) + 2 * (-0.5 - np.log(0.5)), rel=1e-5)
+    assert (entropy, policy_loss, value_loss) == pytest.approx((8.0, -4 * gain, 0.0))
 
 
 def test_values_begin_at_zero_and_a_separate_critic_leaves_the_policys_body_alone() -> None:
