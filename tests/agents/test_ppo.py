@@ -208,6 +208,24 @@ def test_the_values_of_an_update_are_read_where_those_of_the_advantages_were(cri
     assert value_loss(None) == pytest.approx(value_loss(1e-9), rel=1e-4)
 
 
+def test_a_last_observation_beyond_the_models_length_is_read_only_to_bootstrap() -> None:
+    def train(*, bootstrap: bool) -> float:
+        model = Transformer(TransformerConfig(257, max_length=50, width=16, num_layers=1))
+        with torch.no_grad():
+            model.norm.bias[0] = 1.0
+            model.head.weight[48:58, 0] = 8.0
+        limits = RolloutLimits(max_new_tokens=1, max_episode_tokens=46)
+        config = PPOConfig(batch_size=4, bootstrap_truncated=bootstrap, limits=limits)
+        trainer = PPOTrainer([GuessDigitEnv()], TransformerPolicy(model, ByteTokenizer()), config)
+        iteration = trainer.step()
+        assert max(len(t.token_ids) for t in iteration.trajectories) > 50
+        return iteration.update["num_updates"]
+
+    assert train(bootstrap=False) == 4
+    with pytest.raises(ValueError, match="but the model reads 50: raise max_length or lower"):
+        train(bootstrap=True)
+
+
 def evaluation(ratios: list[float], entropy: float) -> tuple[Evaluation, PPOBatch, Tensor]:
     """Return tokens with these ratios and advantages +, -, +, -, and values that are right."""
     got = batch(trajectory(), values=VALUES)
