@@ -67,7 +67,7 @@ def make_envs(
 ) -> Sequence[TextEnv[Any]]:
     """Return ``count`` of them, for as many episodes at once; see `make_env`."""
     chosen = {"tokenizer": tokenizer} if renderer is None else {"renderer": renderer}
-    return [make_env(weights, options, **chosen) for _ in range(count)]  # type: ignore[arg-type]
+    return [make_env(weights, options, **chosen) for _ in range(count)]
 
 
 def _make(env_id: str, options: Mapping[str, Any], **rendering: Any) -> TextEnv[Any]:

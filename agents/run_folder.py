@@ -43,12 +43,15 @@ class RunFolder:
         return [*files, self.path / "summary.json", self.path / "wandb_run_id", *folders]
 
     @contextmanager
-    def claimed(self, identity: Mapping[str, Any], *, overwrite: bool = False) -> Iterator[None]:
-        """Hold the folder for this process while the block runs.
+    def claimed(self, identity: Mapping[str, Any], *, overwrite: bool = False) -> Iterator[bool]:
+        """Hold the folder for this process while the block runs; nothing in it is changed.
 
         Args:
             identity: what decides the run, JSON-ready.
-            overwrite: drop what another run left there.
+            overwrite: whether what another run left there may be dropped.
+
+        Yields:
+            Whether the run is to `begin`, rather than go on.
 
         Raises:
             ValueError: it is another run's; the message says in what it differs. Or another
@@ -56,11 +59,18 @@ class RunFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with _locked(self.path / "lock"):
-            if overwrite:
-                self._clear()
-            self._check_owner(identity)
-            _write_whole(self._owner, json.dumps(identity, indent=2) + "\n")
-            yield
+            if not overwrite:
+                self._check_owner(identity)
+            yield overwrite or not self._owner.exists()
+
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """Drop what is there, and make the folder this run's."""
+        for path in self._contents:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        _write_whole(self._owner, json.dumps(identity, indent=2) + "\n")
 
     def rewind(self, iteration: int) -> None:
         """Drop the lines of iteration ``iteration`` and after it, and a line that is not whole."""
@@ -68,6 +78,13 @@ class RunFolder:
             if path.exists():
                 kept = (line for line, row in _rows(path) if row["iteration"] < iteration)
                 _write_whole(path, "".join(kept))
+
+    def write_data(self, trajectories: Sequence[Trajectory]) -> None:
+        """Keep the episodes that were given to the run."""
+        unfinished = self.data.with_name(self.data.name + ".tmp")
+        unfinished.unlink(missing_ok=True)
+        write_trajectories(unfinished, trajectories)
+        os.replace(unfinished, self.data)
 
     def write_transcripts(
         self, iteration: int, trajectories: Sequence[Trajectory], *, num_episodes: int
@@ -79,13 +96,6 @@ class RunFolder:
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the metrics of all iterations, in order."""
         return [row for _, row in _rows(self.metrics)] if self.metrics.exists() else []
-
-    def _clear(self) -> None:
-        for path in self._contents:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
 
     def _check_owner(self, identity: Mapping[str, Any]) -> None:
         if not self._owner.exists():

@@ -9,15 +9,11 @@ rounding of a batch depends on what is in it.
 """
 
 import logging
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from llmenvs.agents.algorithms import Ingredients, algorithm_of
 from llmenvs.agents.checkpoints import CheckpointError
@@ -30,11 +26,15 @@ from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.run_folder import RunFolder
 from llmenvs.agents.train_config import TrainConfig
 from llmenvs.agents.train_data import given_episodes
-from llmenvs.agents.train_summary import note_of, summary_of
+from llmenvs.agents.train_summary import metrics_of, note_of, summary_of
 from llmenvs.agents.trainer import Iteration, Trainer
+from llmenvs.agents.trajectory_files import read_trajectories
 from llmenvs.bench.records import write_summary
+from llmenvs.env import TextEnv
 from llmenvs.progress import progress_bar
 from llmenvs.renderers import Renderer
+from llmenvs.tokenizers import TransformersTokenizer
+from llmenvs.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +86,10 @@ def train(
     (2, 8)
     """
     folder = RunFolder(out, keep_checkpoints=config.keep_checkpoints)
-    with folder.claimed(config.identity, overwrite=overwrite):
-        run = _Run(config, folder, policy)
+    with folder.claimed(config.identity, overwrite=overwrite) as is_new:
+        if is_new and resume_from:
+            raise ValueError(f"resume_from must be 0 in a new run, got {resume_from}")
+        run = _Run(config, folder, policy, is_new=is_new)
         first = run.take_up(resume_from)
         bar = progress_bar(config.algorithm, total=config.iterations - first, shown=progress)
         logs = metrics_logs(
@@ -110,19 +112,33 @@ class _Run:
     """A trainer and the folder that it is kept in."""
 
     def __init__(
-        self, config: TrainConfig, folder: RunFolder, policy: TransformerPolicy | None
+        self,
+        config: TrainConfig,
+        folder: RunFolder,
+        policy: TransformerPolicy | None,
+        *,
+        is_new: bool,
     ) -> None:
         self._config = config
         self._folder = folder
+        self._is_new = is_new
         self._policy = self._starting_policy() if policy is None else policy
-        self._policy.model.to(config.device)
+        self._to_device()
         self._num_invalid = 0  # iterations in a row
         renderer = self._renderer()
         rendering = {"renderer": renderer} if renderer else {"tokenizer": self._policy.tokenizer}
         self._env = make_env(config.envs, config.env_options, **rendering)
         check_policy(self._policy, self._env)
         self._sampler = SuccessCurriculum(self._env.tasks) if config.curriculum else None
-        self._trainer = self._make_trainer(renderer)
+        envs = self._make_envs(renderer)
+        data = self._given_episodes(envs)
+        self._trainer = self._make_trainer(envs, data)
+        if is_new:  # all that can be wrong was tried: from here on the folder is this run's
+            folder.begin(config.identity)
+            if can_save(self._policy):
+                save_model(folder.model, self._policy)
+            if data:
+                folder.write_data(data)
 
     def take_up(self, resume_from: int | None) -> int:
         """Load the newest checkpoint, or the one asked for; returns the iterations made."""
@@ -150,7 +166,7 @@ class _Run:
             iteration = self._trainer.step()
         except FloatingPointError as error:
             raise TrainingStopped(f"iteration {number}: {error}; {self._left_at()}") from error
-        metrics = _metrics_of(iteration, seconds=time.perf_counter() - started)
+        metrics = metrics_of(iteration, seconds=time.perf_counter() - started)
         for log in logs:
             log.write(number, metrics)
         config = self._config
@@ -175,39 +191,59 @@ class _Run:
     def _starting_policy(self) -> TransformerPolicy:
         """Return the model of the folder if the run has begun, so that it is the same again."""
         config = self._config
-        if self._folder.model.exists():
+        if not self._is_new and self._folder.model.exists():
             return load_policy(str(self._folder.model), temperature=config.temperature)
-        policy = make_policy(
+        return make_policy(
             config.model,
             lambda: make_env(config.envs, config.env_options),
             seed=config.seed,
             max_length=_TINY_MAX_LENGTH,
             temperature=config.temperature,
         )
-        save_model(self._folder.model, policy)
-        return policy
+
+    def _to_device(self) -> None:
+        try:
+            self._policy.model.to(self._config.device)
+        except (RuntimeError, AssertionError) as error:  # torch raises both for what is not there
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"device {self._config.device!r} cannot be used: {reason}") from error
 
     def _renderer(self) -> Renderer | None:
         if self._config.renderer == "raw":
             return None
         from llmenvs.chat_renderer import ChatRenderer  # needs transformers
 
-        return ChatRenderer(getattr(self._policy.tokenizer, "tokenizer", self._policy.tokenizer))
+        tokenizer = self._policy.tokenizer
+        if not isinstance(tokenizer, TransformersTokenizer):
+            raise ValueError(
+                "renderer 'chat' needs a tokenizer of transformers with a chat template, "
+                f"got a {type(tokenizer).__name__}"
+            )
+        return ChatRenderer(tokenizer.tokenizer)
 
-    def _make_trainer(self, renderer: Renderer | None) -> Trainer:
-        config, algorithm = self._config, algorithm_of(self._config.algorithm)
-        envs = make_envs(
+    def _make_envs(self, renderer: Renderer | None) -> Sequence[TextEnv[Any]]:
+        config = self._config
+        return make_envs(
             config.num_envs,
             config.envs,
             config.env_options,
             tokenizer=self._policy.tokenizer,
             renderer=renderer,
         )
+
+    def _given_episodes(self, envs: Sequence[TextEnv[Any]]) -> list[Trajectory]:
+        if algorithm_of(self._config.algorithm).plays:
+            return []
+        if not self._is_new and self._folder.data.exists():
+            return read_trajectories(self._folder.data)
+        return given_episodes(self._config, envs, self._policy)
+
+    def _make_trainer(self, envs: Sequence[TextEnv[Any]], data: Sequence[Trajectory]) -> Trainer:
+        config, algorithm = self._config, algorithm_of(self._config.algorithm)
         settings = config.settings
         if algorithm.plays:
             limits = within_length(settings.limits, self._policy)
             settings = replace(settings, limits=limits)
-        data = [] if algorithm.plays else given_episodes(config, envs, self._policy, self._folder)
         return algorithm.make(
             Ingredients(
                 policy=self._policy,
@@ -240,32 +276,6 @@ class _Run:
         if not known:
             return "there is no checkpoint yet"
         return f"the last checkpoint, after {known[-1]} iterations, is kept"
-
-
-def _metrics_of(iteration: Iteration, *, seconds: float) -> dict[str, Any]:
-    played = iteration.metrics
-    metrics: dict[str, Any] = dict(iteration.update)
-    if iteration.trajectories:
-        num_valid = round(played.episodes * played.valid_share)
-        metrics |= {
-            "episodes": played.episodes,
-            "reward_mean": played.reward_mean,
-            "success_mean": played.success_mean,
-            "valid_share": played.valid_share,
-            "turns_mean": played.turns_mean,
-            "length_mean": played.generated_tokens / num_valid if num_valid else None,
-            "generated_tokens": played.generated_tokens,
-            "tokens_per_s": played.generated_tokens / seconds,
-        }
-    return {**metrics, "wall_s": seconds, "memory_bytes": peak_memory()}
-
-
-def peak_memory() -> int:
-    """Return the most bytes that this process has held; those of the GPU, where it uses one."""
-    if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated()
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _why(info: Mapping[str, Any]) -> str:

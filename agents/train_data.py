@@ -8,11 +8,9 @@ import numpy as np
 
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.preference_pairs import is_solved
-from llmenvs.agents.run_folder import RunFolder
 from llmenvs.agents.train_config import TrainConfig
 from llmenvs.agents.trajectory_files import read_trajectories
 from llmenvs.bench.policies import SCRIPTED
-from llmenvs.bench.records import write_trajectories
 from llmenvs.env import TextEnv
 from llmenvs.policy import Policy
 from llmenvs.rollout import rollout
@@ -25,21 +23,20 @@ def given_episodes(
     config: TrainConfig,
     envs: Sequence[TextEnv[Any]],
     policy: TransformerPolicy,
-    folder: RunFolder,
 ) -> list[Trajectory]:
-    """Return the episodes, played once for a run and kept in its folder from then on.
+    """Return the episodes that ``config.data`` names, of a file or played now.
 
     Raises:
-        ValueError: there is no such policy or file, or nothing is left of the episodes.
+        ValueError: there is no such policy or file, or none of the episodes was solved where only
+            such count.
     """
-    if not folder.data.exists():
-        episodes = _episodes(config, envs, policy)
-        unfinished = folder.data.with_name(folder.data.name + ".tmp")
-        unfinished.unlink(missing_ok=True)
-        write_trajectories(unfinished, episodes)
-        unfinished.replace(folder.data)
-    episodes = read_trajectories(folder.data)
-    return [t for t in episodes if is_solved(t)] if config.solved_only else episodes
+    episodes = _episodes(config, envs, policy)
+    if not config.solved_only:
+        return episodes
+    solved = [trajectory for trajectory in episodes if is_solved(trajectory)]
+    if not solved:
+        raise ValueError(f"data {config.data!r} has no solved episode among {len(episodes)}")
+    return solved
 
 
 def _episodes(

@@ -1,5 +1,7 @@
-"""What a run says of itself: a line beside its bar, and ``summary.json`` at its end."""
+"""What a run says of itself: its metrics, a line beside its bar, ``summary.json`` at its end."""
 
+import resource
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,8 +9,36 @@ import torch
 
 import llmenvs
 from llmenvs.agents.train_config import TrainConfig
+from llmenvs.agents.trainer import Iteration
 
 _WINDOW = 10
+
+
+def metrics_of(iteration: Iteration, *, seconds: float) -> dict[str, Any]:
+    """Return the line of ``metrics.jsonl`` of an iteration that took so long."""
+    played = iteration.metrics
+    metrics: dict[str, Any] = dict(iteration.update)
+    if iteration.trajectories:
+        num_valid = round(played.episodes * played.valid_share)
+        metrics |= {
+            "episodes": played.episodes,
+            "reward_mean": played.reward_mean,
+            "success_mean": played.success_mean,
+            "valid_share": played.valid_share,
+            "turns_mean": played.turns_mean,
+            "length_mean": played.generated_tokens / num_valid if num_valid else None,
+            "generated_tokens": played.generated_tokens,
+            "tokens_per_s": played.generated_tokens / seconds,
+        }
+    return {**metrics, "wall_s": seconds, "memory_bytes": peak_memory()}
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process has held; those of the GPU, where it uses one."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def note_of(metrics: Mapping[str, Any]) -> str:

@@ -74,6 +74,8 @@ class TransformersTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of ``text``, in which special tokens are spelled out."""
+        if not text:
+            return []
         ids: list[int] = self.tokenizer.encode(
             _without_surrogates(text), add_special_tokens=False, split_special_tokens=True
         )
@@ -115,6 +117,8 @@ class FastTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of ``text``, in which special tokens are spelled out."""
+        if not text:
+            return []
         ids: list[int] = self.tokenizer.encode(
             _without_surrogates(text), add_special_tokens=False
         ).ids

@@ -201,13 +201,11 @@ def test_environments_are_mixed_by_weight(tmp_path: Path) -> None:
 
 
 def test_tensorboard_gets_the_metrics_once(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     config = replace(CONFIG, tensorboard=True)
     interrupt(config, tmp_path, after=3)
     train(config, tmp_path)
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    events = reader.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
 
     assert [event.step for event in events.Scalars("reward_mean")] == list(range(6))
 
@@ -251,6 +249,11 @@ def test_impossible_settings_are_named(changes: dict[str, Any], message: str) ->
         ({"envs": {"CartPole-v1": 1.0}}, "must be a TextEnv, got CartPoleEnv"),
         ({"env_options": {"max_turn": 3}}, "cannot be made: .*max_turn"),
         ({"env_options": {"x:max_turns": 3}}, "is of none of the environments"),
+        (
+            {"renderer": "chat"},
+            "renderer 'chat' needs a tokenizer of transformers.*got a FastTokenizer",
+        ),
+        ({"device": "cud"}, "device 'cud' cannot be used"),
         ({"model": "no/such/model"}, "'no/such/model' is neither 'tiny' nor a folder"),
     ],
 )
@@ -259,3 +262,17 @@ def test_what_cannot_be_made_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         train(replace(CONFIG, **changes), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_bad_input_loses_nothing_of_the_run_that_it_was_to_replace(tmp_path: Path) -> None:
+    train(CONFIG, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for changes in ({"model": "no/such/model"}, {"envs": {"no-v0": 1.0}}):
+        with pytest.raises(ValueError, match="no"):
+            train(replace(CONFIG, **changes), tmp_path, overwrite=True)
+    bad_data = TrainConfig("sft", {LETTER: 1.0}, data="nowhere.jsonl")
+    with pytest.raises(ValueError, match="data must be policy, oracle, random, noop or a file"):
+        train(bad_data, tmp_path, overwrite=True)
+
+    assert {path: path.read_bytes() for path in before} == before

@@ -90,7 +90,7 @@ def test_several_environments_are_trained_on_by_weight(tmp_path: Path) -> None:
         (["--max-new-tokens", "0"], "--max-new-tokens and --max-episode-tokens must be"),
         (["--env", "llmenvs/GridWorld-v0"], "--env 'llmenvs/GridWorld-v0' comes twice"),
         (["--env", "llmenvs/MathAnswer-v0:0"], "--env must have a weight above 0"),
-        (["--resume-from", "3"], "--resume-from must be 0 or one of [], got 3"),
+        (["--resume-from", "3"], "--resume-from must be 0 in a new run, got 3"),
         (["--model", "nowhere"], "'nowhere' is neither 'tiny' nor a folder"),
         (["--threads", "0"], "--threads must be at least 1"),
         (["--aggregation", "constant"], "--constant-length goes with --aggregation='constant'"),
