@@ -174,7 +174,11 @@ class PPOTrainer:
             episodes = replace(episodes, tokens=replace(tokens, ref_logprobs=ref_logprobs))
         values = torch.zeros_like(tokens.old_logprobs)
         for indices in micro_batches(tokens.episodes, size):
-            values[indices] = self._values(tokens.token_ids[indices])
+            # What the environment wrote last is read only to bootstrap: it may be longer than the
+            # model can read, since the limits of a rollout end an episode after an observation.
+            rows = tokens.rows(indices).token_ids
+            token_ids = tokens.token_ids[indices] if config.bootstrap_truncated else rows
+            values[indices, : token_ids.shape[1]] = self._values(token_ids)
         return ppo_batch(
             episodes,
             values,

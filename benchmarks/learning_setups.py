@@ -35,11 +35,13 @@ class Setup:
         envs: to play in.
         policy: before training.
         limits: of an episode.
+        learning_rate: of the trainers of text.
     """
 
     envs: Sequence[Any]
     policy: TransformerPolicy
     limits: RolloutLimits
+    learning_rate: float = 1e-3
 
 
 def tabular_setup(*, slip_probability: float) -> tuple[Setup, TabularModel]:
@@ -92,7 +94,7 @@ def grid_setup(*, seed: int) -> Setup:
     network = Transformer(
         TransformerConfig(vocab_size=tokenizer.vocab_size, max_length=256), seed=seed
     )
-    setup = Setup(envs, TransformerPolicy(network, tokenizer), MOVES)
+    setup = Setup(envs, TransformerPolicy(network, tokenizer), MOVES, learning_rate=5e-4)
     return _warm(setup, rollout(envs, moves, seeds=_seeds(seed + 1000, 512)), seed=seed)
 
 
@@ -105,6 +107,7 @@ def text_trainer(algorithm: str, setup: Setup, *, seed: int, control: bool) -> T
     if algorithm == "ppo":
         ppo = PPOConfig(
             batch_size=256,
+            learning_rate=setup.learning_rate,
             minibatch_size=128,
             kl_coefficient=0.05,
             limits=setup.limits,
@@ -112,7 +115,11 @@ def text_trainer(algorithm: str, setup: Setup, *, seed: int, control: bool) -> T
         trainer = PPOTrainer(setup.envs, setup.policy, ppo, seed=seed)
     else:
         grpo = GRPOConfig(
-            group_size=16, minibatch_size=128, kl_coefficient=0.05, limits=setup.limits
+            group_size=16,
+            learning_rate=setup.learning_rate,
+            minibatch_size=128,
+            kl_coefficient=0.05,
+            limits=setup.limits,
         )
         trainer = GRPOTrainer(setup.envs, setup.policy, grpo, seed=seed)
     if control:

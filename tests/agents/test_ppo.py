@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from llmenvs import ByteTokenizer, StopReason, Trajectory
-from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.agents.ppo import PPOConfig, PPOTrainer
+from llmenvs.agents.policy import Evaluation, TransformerPolicy
+from llmenvs.agents.ppo import PPOConfig, PPOTrainer, ppo_loss
 from llmenvs.agents.ppo_batch import EpisodeBatch, PPOBatch, episode_batch, ppo_batch
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.agents.value_model import SeparateCritic, value_head_for
@@ -185,6 +185,70 @@ def test_updates_stop_once_the_policy_has_moved_too_far() -> None:
 
     assert num_updates(None) == 4 * 2
     assert num_updates(1e-9) == 2  # the first moves it, the second finds out
+
+
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+def test_the_values_of_an_update_are_read_where_those_of_the_advantages_were(critic: Any) -> None:
+    """Nothing moves at this rate, so that holding values to the old ones changes no error."""
+
+    def value_loss(value_clip: float | None) -> float:
+        config = PPOConfig(
+            batch_size=8,
+            num_epochs=1,
+            learning_rate=1e-12,
+            critic=critic,
+            value_clip=value_clip,
+            limits=RolloutLimits(max_new_tokens=2),
+        )
+        trainer = PPOTrainer([GuessDigitEnv()], policy(), config)
+        for weights in trainer.state_dict()["critic"].values():
+            weights.add_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)))
+        return trainer.step().update["value_loss"]
+
+    assert value_loss(None) == pytest.approx(value_loss(1e-9), rel=1e-4)
+
+
+def test_a_last_observation_beyond_the_models_length_is_read_only_to_bootstrap() -> None:
+    def train(*, bootstrap: bool) -> float:
+        model = Transformer(TransformerConfig(257, max_length=50, width=16, num_layers=1))
+        with torch.no_grad():
+            model.norm.bias[0] = 1.0
+            model.head.weight[48:58, 0] = 8.0
+        limits = RolloutLimits(max_new_tokens=1, max_episode_tokens=46)
+        config = PPOConfig(batch_size=4, bootstrap_truncated=bootstrap, limits=limits)
+        trainer = PPOTrainer([GuessDigitEnv()], TransformerPolicy(model, ByteTokenizer()), config)
+        iteration = trainer.step()
+        assert max(len(t.token_ids) for t in iteration.trajectories) > 50
+        return iteration.update["num_updates"]
+
+    assert train(bootstrap=False) == 4
+    with pytest.raises(ValueError, match="but the model reads 50: raise max_length or lower"):
+        train(bootstrap=True)
+
+
+def evaluation(ratios: list[float], entropy: float) -> tuple[Evaluation, PPOBatch, Tensor]:
+    """Return tokens with these ratios and advantages +, -, +, -, and values that are right."""
+    got = batch(trajectory(), values=VALUES)
+    on = torch.tensor([[False] * 4 + [True] * 4])
+    weights = torch.tensor([[0.0] * 4 + [1.0, -1.0, 1.0, -1.0]])
+    old = torch.zeros(1, 8)
+    rows = replace(got, tokens=replace(got.tokens, loss_mask=on, weights=weights, old_logprobs=old))
+    logprobs = torch.tensor([[0.0] * 4 + ratios]).log().nan_to_num(neginf=0.0)
+    return Evaluation(logprobs, torch.where(on, entropy, 0.0), None), rows, got.returns
+
+
+def test_the_loss_rewards_entropy_and_counts_what_the_clip_removed() -> None:
+    evaluated, rows, values = evaluation([1.5, 1.5, 0.5, 0.5], entropy=2.0)
+    rows = replace(rows, returns=values)
+    config = PPOConfig(entropy_coefficient=0.1)
+    loss, sums = ppo_loss(evaluated, values, rows, config, num_tokens=4)
+    gain = (1.2 - 1.5 + 0.5 - 0.8) / 4
+
+    assert loss.item() == pytest.approx(-gain - 0.1 * 2.0)
+    count, kl, clipped, entropy, policy_loss, value_loss = sums.tolist()
+    assert (count, clipped) == (4.0, 2.0)  # the first rose too far, the last fell too far
+    assert kl == pytest.approx(2 * (0.5 - np.log(1.5)) + 2 * (-0.5 - np.log(0.5)), rel=1e-5)
+    assert (entropy, policy_loss, value_loss) == pytest.approx((8.0, -4 * gain, 0.0))
 
 
 def test_values_begin_at_zero_and_a_separate_critic_leaves_the_policys_body_alone() -> None:

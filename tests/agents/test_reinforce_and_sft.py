@@ -70,6 +70,26 @@ def test_a_return_goes_on_over_the_runs_of_a_split_episode() -> None:
     assert firsts == [[4.0, 5.0, 6.0, 7.0], [2.0, 3.0, 4.0, 5.0]]
 
 
+def test_entropy_is_rewarded() -> None:
+    """Random moves without a reward: all that is left to learn from is the entropy."""
+    policy = TransformerPolicy(_model(257), ByteTokenizer())
+    with torch.no_grad():
+        policy.model.head.weight[48:58] += 1.0
+        policy.model.norm.bias += 0.1
+    config = ReinforceConfig(
+        batch_size=4, entropy_coefficient=1.0, limits=RolloutLimits(max_new_tokens=1)
+    )
+    row = {"width": 4, "height": 4, "start": [0, 0], "terminals": [[3, 3, 5]]}
+    trainer = ReinforceTrainer([GridWorldEnv(tasks=[row], max_turns=1)], policy, config)
+    prompt = torch.tensor([[*b"any text"]])
+    before = policy.model(prompt)[0, -1].softmax(-1)
+    for _ in iterate(trainer, 5):
+        pass
+    after = policy.model(prompt)[0, -1].softmax(-1)
+
+    assert -(after * after.log()).sum() > -(before * before.log()).sum() + 1e-3
+
+
 def test_undecided_episodes_are_left_out() -> None:
     lost = rollout([GuessDigitEnv()], FunctionPolicy(lambda prompt: "?"), seeds=[0, 1])
 
