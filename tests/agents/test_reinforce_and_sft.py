@@ -1,6 +1,7 @@
 """REINFORCE weights turns by the returns that follow them; SFT imitates generated tokens alone."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,10 +73,11 @@ def test_a_return_goes_on_over_the_runs_of_a_split_episode() -> None:
 
 def test_entropy_is_rewarded() -> None:
     """Random moves without a reward: all that is left to learn from is the entropy."""
-    policy = TransformerPolicy(_model(257), ByteTokenizer())
+    model: Any = _model(257)
     with torch.no_grad():
-        policy.model.head.weight[48:58] += 1.0
-        policy.model.norm.bias += 0.1
+        model.head.weight[48:58] += 1.0
+        model.norm.bias += 0.1
+    policy = TransformerPolicy(model, ByteTokenizer())
     config = ReinforceConfig(
         batch_size=4, entropy_coefficient=1.0, limits=RolloutLimits(max_new_tokens=1)
     )

@@ -77,7 +77,8 @@ def _options(exposure: Exposure) -> Iterator[str]:
     for device in DEVICES:
         yield from ("--dev-bind", f"/dev/{device}", f"/dev/{device}")
     yield from ("--perms", "0755", "--dir", SCRATCH)
-    yield from ("--symlink", SCRATCH, "/tmp")  # noqa: S108 (inside)
+    if not any(path.startswith("/tmp/") for path in exposure.visible):  # noqa: S108 (inside)
+        yield from ("--symlink", SCRATCH, "/tmp")  # noqa: S108 (inside)
     yield from ("--remount-ro", "/", "--chdir", "/")
 
 
