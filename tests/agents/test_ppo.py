@@ -238,16 +238,17 @@ def evaluation(ratios: list[float], entropy: float) -> tuple[Evaluation, PPOBatc
 
 
 def test_the_loss_rewards_entropy_and_counts_what_the_clip_removed() -> None:
-    evaluated, rows, values = evaluation([1.5, 1.5, 0.5, 0.5], entropy=2.0)
+    evaluated, rows, values = evaluation([1.5, 1.5, 0.9, 0.5], entropy=2.0)
     rows = replace(rows, returns=values)
     config = PPOConfig(entropy_coefficient=0.1)
     loss, sums = ppo_loss(evaluated, values, rows, config, num_tokens=4)
-    gain = (1.2 - 1.5 + 0.5 - 0.8) / 4
+    gain = (1.2 - 1.5 + 0.9 - 0.8) / 4
 
     assert loss.item() == pytest.approx(-gain - 0.1 * 2.0)
     count, kl, clipped, entropy, policy_loss, value_loss = sums.tolist()
     assert (count, clipped) == (4.0, 2.0)  # the first rose too far, the last fell too far
-    assert kl == pytest.approx(2 * (0.5 - np.log(1.5)) + 2 * (-0.5 - np.log(0.5)), rel=1e-5)
+    k3 = sum(r - 1 - np.log(r) for r in (1.5, 1.5, 0.9, 0.5))
+    assert kl == pytest.approx(k3, rel=1e-5)
     assert (entropy, policy_loss, value_loss) == pytest.approx((8.0, -4 * gain, 0.0))
 
 

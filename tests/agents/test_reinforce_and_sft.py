@@ -1,7 +1,6 @@
 """REINFORCE weights turns by the returns that follow them; SFT imitates generated tokens alone."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -73,11 +72,11 @@ def test_a_return_goes_on_over_the_runs_of_a_split_episode() -> None:
 
 def test_entropy_is_rewarded() -> None:
     """Random moves without a reward: all that is left to learn from is the entropy."""
-    model: Any = _model(257)
-    with torch.no_grad():
-        model.head.weight[48:58] += 1.0
-        model.norm.bias += 0.1
+    model = _model(257)
     policy = TransformerPolicy(model, ByteTokenizer())
+    with torch.no_grad():
+        model.head.weight[48:58].add_(1.0)
+        model.norm.bias.add_(0.1)
     config = ReinforceConfig(
         batch_size=4, entropy_coefficient=1.0, limits=RolloutLimits(max_new_tokens=1)
     )
