@@ -9,8 +9,8 @@ from llmenvs.data.tool_call.grammar import Filling, coded, same
 
 CITIES = same(
     "Lisbon", "Oslo", "Nairobi", "Lima", "Osaka", "Prague", "Dublin", "Montreal", "Hanoi",
-    "Tallinn", "Cape Town", "Valparaíso", "Kraków", "Austin", "Perth", "Ghent", "Turin", "Quito", "Izmir",
-    "Bergen",
+    "Tallinn", "Cape Town", "Valparaíso", "Kraków", "Austin", "Perth", "Ghent", "Turin", "Quito",
+    "Izmir", "Bergen",
 )  # fmt: skip
 PEOPLE = same(
     "Amara Okafor", "Jonas Weber", "Mei Tanaka", "Lucía Fernández", "Tom Brennan", "Priya Nair",

@@ -4,21 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmenvs.envs.tool_use_prompt import STOP_STRINGS, Protocol, observation_of
+from llmenvs.envs.tool_use_prompt import Protocol, observation_of
 from llmenvs.policy import ToolSchema
 from llmenvs.tasks import Task
 from llmenvs.transcript import Message
-
-__all__ = [
-    "NATIVE_TEMPLATE",
-    "STOP_STRINGS",
-    "SYSTEM_TEMPLATE",
-    "Protocol",
-    "call_text",
-    "opening",
-    "response_text",
-    "tools_text",
-]
 
 SYSTEM_TEMPLATE = """{context}You are an assistant who may call these tools:
 {tools}
@@ -34,9 +23,9 @@ something that a tool requires is missing; then ask for it. Never guess a value.
 """
 """The default system prompt of the protocol ``tagged``; after ToolRL's (Qian et al., 2025)."""
 
-NATIVE_TEMPLATE = """{context}Call the tools that the request needs, all of them in one turn. Answer \
-without a call where no tool is needed, none fits, or something that a tool requires is missing; then \
-ask for it. Never guess a value.
+NATIVE_TEMPLATE = """{context}Call the tools that the request needs, all of them in one turn.
+Answer without a call where no tool is needed, none fits, or something that a tool requires is
+missing; then ask for it. Never guess a value.
 """
 """The default system prompt of the protocol ``native``; the chat template shows the tools."""
 
@@ -65,14 +54,15 @@ def tools_text(tools: Sequence[ToolSchema]) -> str:
     return "\n".join(lines) if lines else "(there is none)"
 
 
-def call_text(calls: Sequence[Mapping[str, Any]]) -> str:
-    r"""Return calls as a policy writes them, in both protocols.
+def call_text(calls: Sequence[Mapping[str, Any]], protocol: Protocol) -> str:
+    r"""Return calls as a policy writes them; chat templates say ``arguments``.
 
-    >>> call_text([{"name": "ping", "parameters": {}}])
+    >>> call_text([{"name": "ping", "parameters": {}}], "tagged")
     '<tool_call>\n{"name": "ping", "parameters": {}}\n</tool_call>'
     """
+    key = "parameters" if protocol == "tagged" else "arguments"
     rows = [
-        json.dumps({"name": call["name"], "parameters": call["parameters"]}, ensure_ascii=False)
+        json.dumps({"name": call["name"], key: call["parameters"]}, ensure_ascii=False)
         for call in calls
     ]
     return "\n".join(["<tool_call>", *rows, "</tool_call>"])
@@ -91,9 +81,10 @@ def _said(message: Mapping[str, Any], protocol: Protocol) -> Message:
     role, text = message["role"], message.get("content", "")
     end = "\n" if protocol == "tagged" else ""
     if role == "assistant":
-        said = [call_text(message["calls"])] if message.get("calls") else []
+        said = [call_text(message["calls"], protocol)] if message.get("calls") else []
         said += [response_text(text, protocol)] if text else []
         return {"role": role, "content": "\n".join(said) + end}
     if role == "tool" and "name" in message:
-        return {"role": role, "content": observation_of([(message["name"], text)], protocol=protocol)}
+        result = observation_of([(message["name"], text)], protocol=protocol)
+        return {"role": role, "content": result}
     return {"role": role, "content": text + end}

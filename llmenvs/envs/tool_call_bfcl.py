@@ -1,0 +1,84 @@
+"""The single-turn cases of the Berkeley Function-Calling Leaderboard as tasks of ``ToolCall-v0``.
+
+They are in the package ``bfcl-eval`` (``pip install --no-deps bfcl-eval``: it pins an old numpy).
+By the reward ``exact`` they are judged as BFCL does, by all possible answers; the wanted ``calls``
+of a task, which the oracle makes and ToolRL's reward compares with, are one of them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmenvs.tasks import TaskSet
+from llmenvs.verifiers.tool_call.bfcl import CATEGORIES, BFCLCase, as_tools, load_bfcl
+
+_LITERALS = ("simple_java", "simple_javascript")
+_SUFFIXES = {"long": "L", "Bigint": "n", "float": "f"}
+
+
+def load_bfcl_tasks(*, categories: Sequence[str] = CATEGORIES) -> TaskSet:
+    """Return the 3,641 single-turn cases, or those of some categories.
+
+    A task has the field ``category`` and BFCL's own id.
+
+    Raises:
+        ValueError: there is no such category, or none is given.
+        ModuleNotFoundError: ``bfcl-eval`` is not installed.
+    """
+    cases = [case for category in categories for case in load_bfcl(category)]
+    return TaskSet(_task(case) for case in cases)
+
+
+def _task(case: BFCLCase) -> dict[str, Any]:
+    context = [message["content"] for message in case.messages if message["role"] == "system"]
+    task = {
+        "task_id": case.case_id,
+        "category": case.category,
+        "context": "\n".join(context),
+        "messages": [dict(message) for message in case.messages if message["role"] != "system"],
+        "tools": as_tools(case.functions),
+        "calls": _reference_calls(case),
+        "bfcl": {
+            "category": case.category,
+            "functions": list(case.functions),
+            "possible_answer": list(case.possible_answer),
+        },
+    }
+    return task | ({"wants_any_call": True} if case.category == "live_relevance" else {})
+
+
+def _reference_calls(case: BFCLCase) -> list[dict[str, Any]]:
+    """Return the first of the possible answers, without what may be left out."""
+    properties = {one["name"]: one["parameters"]["properties"] for one in case.functions}
+    calls = []
+    for answer in case.possible_answer:
+        ((name, allowed),) = answer.items()
+        parameters = {
+            parameter: _first(values) for parameter, values in allowed.items() if "" not in values
+        }
+        if case.category in _LITERALS:
+            parameters = {
+                parameter: _literal(value, properties[name][parameter]["type"])
+                for parameter, value in parameters.items()
+            }
+        calls.append({"name": name, "parameters": parameters})
+    return calls
+
+
+def _first(allowed: Sequence[Any]) -> Any:
+    """Return the first allowed value; of a dict, which lists its keys' values, each key's."""
+    value = allowed[0] if allowed else ""
+    if isinstance(value, Mapping) and all(isinstance(inner, list) for inner in value.values()):
+        return {key: _first(inner) for key, inner in value.items() if "" not in inner}
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return [_first([item]) for item in value]
+    return value
+
+
+def _literal(value: Any, kind: str) -> Any:
+    """Return a value as Java and JavaScript write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value) + _SUFFIXES.get(kind, "")
+    return json.dumps(value) if isinstance(value, list | dict) else value
