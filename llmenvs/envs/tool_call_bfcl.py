@@ -12,9 +12,6 @@ from typing import Any
 from llmenvs.tasks import TaskSet
 from llmenvs.verifiers.tool_call.bfcl import CATEGORIES, BFCLCase, as_tools, load_bfcl
 
-_LITERALS = ("simple_java", "simple_javascript")
-_SUFFIXES = {"long": "L", "Bigint": "n", "float": "f"}
-
 
 def load_bfcl_tasks(*, categories: Sequence[str] = CATEGORIES) -> TaskSet:
     """Return the 3,641 single-turn cases, or those of some categories.
@@ -49,25 +46,27 @@ def _task(case: BFCLCase) -> dict[str, Any]:
 
 def _reference_calls(case: BFCLCase) -> list[dict[str, Any]]:
     """Return the first of the possible answers, without what may be left out."""
-    properties = {one["name"]: one["parameters"]["properties"] for one in case.functions}
+    schemas = {one["name"]: one["parameters"] for one in case.functions}
     calls = []
     for answer in case.possible_answer:
         ((name, allowed),) = answer.items()
+        required = schemas[name].get("required", ())
         parameters = {
-            parameter: _first(values) for parameter, values in allowed.items() if "" not in values
+            parameter: _first(values)
+            for parameter, values in allowed.items()
+            if "" not in values or parameter in required
         }
-        if case.category in _LITERALS:
-            parameters = {
-                parameter: _literal(value, properties[name][parameter]["type"])
-                for parameter, value in parameters.items()
-            }
+        write = _LITERALS.get(case.category)
+        if write is not None:
+            properties = schemas[name]["properties"]
+            parameters = {key: write(value, properties[key]) for key, value in parameters.items()}
         calls.append({"name": name, "parameters": parameters})
     return calls
 
 
 def _first(allowed: Sequence[Any]) -> Any:
     """Return the first allowed value; of a dict, which lists its keys' values, each key's."""
-    value = allowed[0] if allowed else ""
+    value = next((one for one in allowed if one != ""), "")
     if isinstance(value, Mapping) and all(isinstance(inner, list) for inner in value.values()):
         return {key: _first(inner) for key, inner in value.items() if "" not in inner}
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
@@ -75,10 +74,36 @@ def _first(allowed: Sequence[Any]) -> Any:
     return value
 
 
-def _literal(value: Any, kind: str) -> Any:
-    """Return a value as Java and JavaScript write it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value) + _SUFFIXES.get(kind, "")
-    return json.dumps(value) if isinstance(value, list | dict) else value
+def _java(value: Any, schema: Mapping[str, Any]) -> str:
+    """Return a value as Java writes it, and as BFCL's converter reads it."""
+    kind, nested = schema["type"], schema.get("items", {}).get("type")
+    if isinstance(value, list):
+        # The converter takes the quotes off texts in lists, but not off those in arrays.
+        bare = kind == "Array" and nested == "String"
+        items = ", ".join(
+            item if bare else _java(item, {"type": nested}) if nested != "String" else _quoted(item)
+            for item in value
+        )
+        return f"new {nested}[]{{{items}}}" if kind == "Array" else _JAVA_LIST.format(items)
+    if isinstance(value, Mapping):
+        puts = " ".join(f"put({_quoted(key)}, {_quoted(item)});" for key, item in value.items())
+        return f"new HashMap<String, Object>() {{{{ {puts} }}}}"
+    if isinstance(value, str):
+        return _quoted(value) if kind is None else value
+    return json.dumps(value) + _JAVA_SUFFIXES.get(kind, "")
+
+
+def _javascript(value: Any, schema: Mapping[str, Any]) -> str:
+    """Return a value as JavaScript writes it."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) + ("n" if schema["type"] == "Bigint" else "")
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+_JAVA_LIST = "new ArrayList<>(Arrays.asList({}))"
+_JAVA_SUFFIXES = {"long": "L", "float": "f"}
+_LITERALS = {"simple_java": _java, "simple_javascript": _javascript}

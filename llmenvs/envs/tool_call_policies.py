@@ -86,6 +86,8 @@ def _right(task: Task, protocol: Protocol, prompt: Prompt) -> str:
 def _one_value_off(task: Task, protocol: Protocol, prompt: Prompt) -> str:
     """Return the wanted calls with one value off; a call of some tool where none is wanted."""
     thoughts = _THOUGHTS.format("Nearly.") if protocol == "tagged" else ""
+    if task.get("wants_any_call"):
+        return thoughts + call_text([{"name": "no_such_tool", "parameters": {}}], protocol)
     calls = [dict(call) for call in task["calls"]]
     if not calls:
         return _random(task, protocol, prompt) if task["tools"] else ""
