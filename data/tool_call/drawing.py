@@ -85,6 +85,16 @@ class Draw:
         parameters = {name: filling.value for name, filling in slots.items()} | dict(ask.fixed)
         return slots, self.of_split({"name": ask.tool, "parameters": parameters})
 
+    def without(self, ask: Ask, name: str) -> tuple[dict[str, Filling], Call]:
+        """Fill the slots of ``ask``; the call without the parameter ``name`` is of the split too.
+
+        So the incomplete request is in one split, whatever would complete it.
+        """
+        slots, call = self.filled(ask)
+        rest = {key: value for key, value in call["parameters"].items() if key != name}
+        self.of_split({"name": call["name"], "parameters": rest})
+        return slots, call
+
     def request(self, ask: Ask) -> tuple[str, Call]:
         """Return a request and the call that meets it."""
         slots, call = self.filled(ask)
@@ -95,7 +105,7 @@ class Draw:
         return [names[index] for index in self.rng.permutation(len(names))]
 
     def incomplete(self) -> tuple[Domain, Ask, str]:
-        """Return a domain, one of its asks and a required parameter to leave out."""
+        """Return a domain, one of its asks and a required parameter that may be left out."""
         domain = self.one_of([d for d in self.domains if any(ask.missing for ask in d.asks)])
         ask = self.one_of([ask for ask in domain.asks if ask.missing])
         return domain, ask, self.one_of(list(ask.missing))
@@ -163,7 +173,7 @@ def several(draw: Draw) -> Drawn:
 def clarify(draw: Draw) -> Drawn:
     """Return a request that leaves out what its tool requires."""
     domain, ask, name = draw.incomplete()
-    slots, _ = draw.filled(ask)
+    slots, _ = draw.without(ask, name)
     wording, question = ask.missing[name]
     messages = [_user(_worded(wording, slots))]
     return Drawn(messages, draw.shuffled(_names(domain)), response=question, domain=domain.name)
@@ -172,7 +182,7 @@ def clarify(draw: Draw) -> Drawn:
 def clarified(draw: Draw) -> Drawn:
     """Return such a request after the question was asked and answered."""
     domain, ask, name = draw.incomplete()
-    slots, call = draw.filled(ask)
+    slots, call = draw.without(ask, name)
     wording, question = ask.missing[name]
     messages = [
         _user(_worded(wording, slots)),

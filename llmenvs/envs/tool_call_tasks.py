@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from llmenvs.tasks import Task, TaskSet
-from llmenvs.verifiers.tool_call import as_wanted_calls
+from llmenvs.verifiers.tool_call import as_wanted_calls, score_calls
 
 Split = Literal["train", "test"]
 
@@ -152,6 +152,9 @@ def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _check(task: Task, place: str) -> None:
+    for index, message in enumerate(task["messages"]):
+        if message["role"] == "user" and not message.get("content", "").strip():
+            raise ValueError(f"{place}['messages'][{index}]['content']: the user says nothing")
     if task["messages"][-1]["role"] == "assistant":
         raise ValueError(
             f"{place}['messages'][-1]['role']: must be user or tool, got 'assistant': it is the "
@@ -174,8 +177,8 @@ def _check(task: Task, place: str) -> None:
                 f"the tools are {names}"
             )
     try:
-        as_wanted_calls(task["calls"])
-    except ValueError as error:
+        score_calls(as_wanted_calls(task["calls"]), [])
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{place}['calls']: {error}") from error
 
 
