@@ -6,13 +6,18 @@ from typing import Any, Literal
 
 from llmenvs.env import Opening, TextEnv, Turn
 from llmenvs.envs.tool_call_policies import scripted_policies
-from llmenvs.envs.tool_call_prompt import NATIVE_TEMPLATE, SYSTEM_TEMPLATE, Protocol, opening
+from llmenvs.envs.tool_call_prompt import (
+    NATIVE_TEMPLATE,
+    SYSTEM_TEMPLATE,
+    opening,
+    system_text,
+)
 from llmenvs.envs.tool_call_tasks import BundledToolCalls, tool_call_tasks
 from llmenvs.envs.tool_use_actions import read_action
-from llmenvs.envs.tool_use_prompt import STOP_STRINGS
+from llmenvs.envs.tool_use_prompt import STOP_STRINGS, Protocol
 from llmenvs.policy import Policy, ToolSchema
 from llmenvs.renderers import Renderer
-from llmenvs.tasks import Task, TaskSource
+from llmenvs.tasks import Task, TaskSet, TaskSource
 from llmenvs.templates import check_template
 from llmenvs.verifiers import FormatVerifier, Status, Verdict
 from llmenvs.verifiers.tool_call import ToolCallVerifier
@@ -20,6 +25,7 @@ from llmenvs.verifiers.tool_call.bfcl import BFCLVerifier
 from llmenvs.verifiers.tool_call.toolrl import Credit, LengthReward, ToolRLSettings
 
 RewardKind = Literal["exact", "toolrl"]
+_MAX_KEPT_TEXTS = 1_024
 
 
 class ToolCallEnv(TextEnv[Task]):
@@ -97,6 +103,9 @@ class ToolCallEnv(TextEnv[Task]):
         if reward not in ("exact", "toolrl"):
             raise ValueError(f"reward must be 'exact' or 'toolrl', got {reward!r}")
         _check_format_weight(format_weight, protocol, reward)
+        if reward == "toolrl" and isinstance(source, TaskSet):
+            for task in source:
+                _check_scored_by_toolrl(task)
         template = SYSTEM_TEMPLATE if protocol == "tagged" else NATIVE_TEMPLATE
         self.prompt_template = template if prompt_template is None else prompt_template
         check_template(self.prompt_template, fields=("context", "tools"))
@@ -123,6 +132,7 @@ class ToolCallEnv(TextEnv[Task]):
         )
         self._bfcl = BFCLVerifier()
         self._format = FormatVerifier("toolrl")
+        self._system_texts: dict[str, str] = {}  # writing schemas takes longer than the rest
 
     @property
     def stop_strings(self) -> tuple[str, ...]:  # type: ignore[override]  # follows the protocol
@@ -146,8 +156,14 @@ class ToolCallEnv(TextEnv[Task]):
 
     def begin_episode(self, task: Task) -> Opening[Task]:
         """Show the tools and the dialogue."""
-        messages = opening(task, template=self.prompt_template, protocol=self.protocol)
-        return Opening(task, messages)
+        if self.reward == "toolrl":
+            _check_scored_by_toolrl(task)
+        system = self._system_texts.get(task["task_id"])
+        if system is None:
+            system = system_text(task, template=self.prompt_template, protocol=self.protocol)
+            if len(self._system_texts) < _MAX_KEPT_TEXTS:
+                self._system_texts[task["task_id"]] = system
+        return Opening(task, opening(task, system=system, protocol=self.protocol))
 
     def take_turn(self, state: Task, action: str) -> Turn[Task]:
         """Compare the calls with the wanted ones; the observation is empty."""
@@ -175,11 +191,6 @@ class ToolCallEnv(TextEnv[Task]):
 
     def _verdict(self, task: Task, action: str, *, answered: bool) -> Verdict:
         if self.reward == "toolrl":
-            if task.get("wants_any_call"):
-                raise ValueError(
-                    f"task {task['task_id']!r} wants any call, which ToolRL's reward cannot "
-                    "score: leave it out, or use reward='exact'"
-                )
             return self.verifier(action, task.get("ground_truth", task["calls"]))
         if "bfcl" in task:
             verdict = self._scaled(self._bfcl(action, task["bfcl"]))
@@ -216,6 +227,14 @@ def _source_of(tasks: TaskSource | Iterable[Mapping[str, Any]] | None) -> TaskSo
     if tasks is None:
         return BundledToolCalls()
     return tasks if isinstance(tasks, TaskSource) else tool_call_tasks(tasks)
+
+
+def _check_scored_by_toolrl(task: Task) -> None:
+    if task.get("wants_any_call"):
+        raise ValueError(
+            f"task {task['task_id']!r} wants any call, which ToolRL's reward cannot score: "
+            "leave it out, or use reward='exact'"
+        )
 
 
 def _check_format_weight(weight: float, protocol: Protocol, reward: RewardKind) -> None:

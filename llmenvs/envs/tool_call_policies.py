@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from llmenvs.envs.tool_call_prompt import Protocol, call_text, opening, response_text
+from llmenvs.envs.tool_call_prompt import call_text, opening, response_text, system_text
+from llmenvs.envs.tool_use_prompt import Protocol
 from llmenvs.policy import FunctionPolicy, Policy, Prompt
 from llmenvs.tasks import Task, TaskSource
 from llmenvs.transcript import Message
@@ -60,10 +61,11 @@ class _KnownTasks:
             raise ValueError(
                 f"the scripted policies need tasks that can be listed, got {self._tasks!r}"
             )
-        return {
-            _key(opening(task, template=self._template, protocol=self._protocol)): task
-            for task in self._tasks
-        }
+        found = {}
+        for task in self._tasks:
+            system = system_text(task, template=self._template, protocol=self._protocol)
+            found[_key(opening(task, system=system, protocol=self._protocol))] = task
+        return found
 
 
 def _key(messages: Iterable[Message]) -> str:
@@ -112,7 +114,7 @@ def _off(value: Any) -> Any:
         return {**value, "x": 0}
     text = str(value)
     changed = re.sub(r"[0-9]", lambda digit: str((int(digit[0]) + 1) % 10), text)
-    return changed if changed != text else f"{text} zzz"
+    return changed if changed != text else f"{text[::-1]}x"
 
 
 def _random(task: Task, protocol: Protocol, prompt: Prompt) -> str:

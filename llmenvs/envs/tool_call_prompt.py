@@ -30,22 +30,21 @@ missing; then ask for it. Never guess a value.
 """The default system prompt of the protocol ``native``; the chat template shows the tools."""
 
 
-def opening(task: Task, *, template: str, protocol: Protocol) -> list[Message]:
-    """Return the system prompt and the dialogue, the user's request last.
+def system_text(task: Task, *, template: str, protocol: Protocol) -> str:
+    """Return the system prompt; a task that brings its own, in the field ``system``, keeps it."""
+    if "system" in task:
+        return str(task["system"])
+    context = task.get("context", "")
+    return template.format(
+        context=f"{context}\n\n" if context else "",
+        tools=tools_text(task["tools"]) if protocol == "tagged" else "",
+    )
 
-    A task that brings its own whole system prompt, in the field ``system``, keeps it.
-    """
-    tagged = protocol == "tagged"
-    system = task.get("system")
-    if system is None:
-        context = task.get("context", "")
-        system = template.format(
-            context=f"{context}\n\n" if context else "",
-            tools=tools_text(task["tools"]) if tagged else "",
-        )
-    messages: list[Message] = [{"role": "system", "content": system}]
-    messages += [_said(message, protocol) for message in task["messages"]]
-    return messages
+
+def opening(task: Task, *, system: str, protocol: Protocol) -> list[Message]:
+    """Return the system prompt and the dialogue, the user's request last."""
+    said = [_said(message, protocol) for message in task["messages"]]
+    return [{"role": "system", "content": system}, *said]
 
 
 def tools_text(tools: Sequence[ToolSchema]) -> str:

@@ -21,7 +21,7 @@ TRAIN, TEST = load_tasks("train"), load_tasks("test")
 
 def calls_in(task: dict[str, Any]) -> list[dict[str, Any]]:
     said = [call for message in task["messages"] for call in message.get("calls", ())]
-    return said + task["calls"]
+    return [*said, *task["calls"]]
 
 
 def test_the_files_are_what_the_script_makes(tmp_path: Path) -> None:

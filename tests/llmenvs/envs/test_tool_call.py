@@ -175,13 +175,14 @@ def test_the_format_weighs_what_it_is_told_to() -> None:
 @pytest.mark.parametrize("credit", ["fine", "intermediate", "coarse", "refined"])
 @pytest.mark.parametrize("variant", ["plain", "one", "two_stage", "schedule", "length"])
 def test_each_variant_of_toolrl_is_its_published_reward(credit: Any, variant: str) -> None:
-    options: dict[str, Any] = {
+    variants: dict[str, dict[str, Any]] = {
         "plain": {},
         "one": {"correctness_max_one": True},
         "two_stage": {"two_stage": True},
         "schedule": {"schedule": True},
         "length": {"length": "dynamic"},
-    }[variant]
+    }
+    options = variants[variant]
     env = ToolCallEnv(tasks=[row(OSLO)], reward="toolrl", credit=credit, **options)
     settings = ToolRLSettings(credit=credit, **options)
     truth = f"<tool_call>\n{json.dumps(OSLO)}\n</tool_call>"
@@ -198,7 +199,7 @@ def test_the_training_step_can_be_set_through_wrappers_and_vectors() -> None:
     env.set_wrapper_attr("training_step", 40)
     assert env.unwrapped.training_step == 40  # type: ignore[attr-defined]  # a ToolCallEnv
 
-    vector = gym.make_vec("llmenvs/ToolCall-v0", 2, vectorization_mode="sync")
+    vector = gym.vector.SyncVectorEnv([lambda: gym.make("llmenvs/ToolCall-v0")] * 2)
     vector.set_attr("training_step", 50)
     assert vector.get_attr("training_step") == (50, 50)
 
