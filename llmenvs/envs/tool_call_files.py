@@ -66,6 +66,7 @@ def load_hermes(path: Path, *, skip_bad_rows: bool = False) -> TaskSet:
 
 
 def _load(path: Path, tasks_of: Callable[[Row], Sequence[Row]], *, skip_bad_rows: bool) -> TaskSet:
+    path = Path(path)  # a text does as well
     rows: list[Row] = []
     places: list[str] = []
     faults: list[str] = []
@@ -100,7 +101,10 @@ def _converted(row: Row, tasks_of: Callable[[Row], Sequence[Row]], place: str) -
 
 def _rows(path: Path) -> Iterator[tuple[str, Row]]:
     if path.suffix != ".json":
-        yield from read_rows(path)
+        try:
+            yield from read_rows(path)
+        except RecursionError as error:
+            raise ValueError(f"{path}: a row is nested too deep") from error
         return
     try:
         rows = json.loads(path.read_bytes().decode("utf-8"))

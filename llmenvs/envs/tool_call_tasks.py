@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -64,7 +65,8 @@ TASK_SCHEMA: dict[str, Any] = {
 
 ``messages`` is the dialogue, the user's last; an assistant's message may hold ``calls`` instead of
 ``content``, and a tool's is its result. ``request`` may stand instead, for a dialogue of one
-message. ``tools`` have ``name``, ``description`` and ``parameters`` (a JSON Schema). ``calls`` are
+message. ``tools`` have ``name``, ``description`` and ``parameters`` (a JSON Schema); they may stand
+in OpenAI's ``{"type": "function", "function": …}``. ``calls`` are
 the wanted ones, none where the user is to be answered, for which ``response`` is an example.
 ``context`` is put before the system prompt, ``system`` stands instead of it. ``ground_truth`` is
 ToolRL's, for the reward ``toolrl``. More fields are kept in the task.
@@ -135,20 +137,40 @@ def tool_call_tasks(
       ...
     ValueError: tasks[0]['calls'][0]['name']: there is no tool 'wave'; the tools are []
     """
-    found = [_with_messages(row) for row in rows]
+    if isinstance(rows, str | Path):
+        raise ValueError(f"tasks must be rows, got {rows!r}: read a file by load_tool_call_tasks")
+    found = [_normalised(row) for row in rows]
     named = [f"tasks[{index}]" for index in range(len(found))] if places is None else places
+    for row, place in zip(found, named, strict=True):
+        _check_depth(row, place)
     tasks = TaskSet(found, schema=TASK_SCHEMA, places=named)
     for task, place in zip(tasks, named, strict=True):
         _check(task, place)
     return tasks
 
 
-def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a row whose ``request`` is a dialogue of one message."""
-    if "request" not in row or "messages" in row:
-        return row
-    rest = {name: value for name, value in row.items() if name != "request"}
-    return {**rest, "messages": [{"role": "user", "content": row["request"]}]}
+def _normalised(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row whose ``request`` is a dialogue of one message, and whose tools are bare."""
+    found = dict(row)
+    if "request" in found and "messages" not in found:
+        found["messages"] = [{"role": "user", "content": found.pop("request")}]
+    if isinstance(found.get("tools"), list):
+        found["tools"] = [_bare(tool) for tool in found["tools"]]
+    return found
+
+
+def _bare(tool: Any) -> Any:
+    """Return a tool without OpenAI's ``{"type": "function", "function": …}`` around it."""
+    return tool["function"] if isinstance(tool, Mapping) and "function" in tool else tool
+
+
+def _check_depth(row: Mapping[str, Any], place: str) -> None:
+    try:
+        json.dumps(row)
+    except RecursionError as error:
+        raise ValueError(f"{place}: is nested too deep") from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: is not JSON ({error})") from error
 
 
 def _check(task: Task, place: str) -> None:

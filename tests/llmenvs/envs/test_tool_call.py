@@ -27,6 +27,9 @@ WEATHER = {
     },
 }
 CLOCK = {"name": "get_time", "parameters": {"type": "object", "properties": {}}}
+DEEP: dict[str, Any] = {}
+for _ in range(100_000):
+    DEEP = {"items": DEEP}
 OSLO = {"name": "get_weather", "parameters": {"city": "Oslo", "days": 3}}
 TIME = {"name": "get_time", "parameters": {}}
 
@@ -224,6 +227,18 @@ def test_the_tagged_prompt_shows_the_tools_and_a_template_gets_them_otherwise() 
     assert tuple(info["stop_strings"]) == ()
 
 
+def test_tools_may_stand_as_openai_writes_them() -> None:
+    wrapped = [{"type": "function", "function": tool} for tool in (WEATHER, CLOCK)]
+    bare, given = ToolCallEnv(tasks=[row(OSLO)]), ToolCallEnv(tasks=[row(OSLO, tools=wrapped)])
+
+    assert given.reset(seed=0)[0] == bare.reset(seed=0)[0]
+
+
+def test_a_path_is_no_list_of_rows() -> None:
+    with pytest.raises(ValueError, match=r"tasks must be rows, got 'a\.jsonl': read a file by"):
+        ToolCallEnv(tasks="a.jsonl")  # type: ignore[arg-type]  # on purpose
+
+
 def test_the_dialogue_before_the_request_is_in_the_prompt() -> None:
     messages = [
         {"role": "user", "content": "Weather in Oslo?"},
@@ -283,6 +298,8 @@ def test_a_task_may_bring_its_system_prompt_or_something_to_put_before_ours() ->
             {"messages": [{"role": "assistant", "content": "Hi"}]},
             r"\['messages'\]\[-1\]\['role'\]: must be user or tool",
         ),
+        ({"tools": [{"name": "f", "parameters": DEEP}]}, r"tasks\[0\]: is nested too deep"),
+        ({"tools": [{"name": "f", "parameters": {"x": {1}}}]}, r"tasks\[0\]: is not JSON"),
         ({"messages": []}, r"tasks\[0\]\['messages'\]"),
         ({"request": ""}, r"tasks\[0\]\['messages'\]\[0\]\['content'\]"),
     ],
