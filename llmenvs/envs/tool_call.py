@@ -100,8 +100,8 @@ class ToolCallEnv(TextEnv[Task]):
         )
         if protocol not in ("tagged", "native"):
             raise ValueError(f"protocol must be 'tagged' or 'native', got {protocol!r}")
-        if reward not in ("exact", "toolrl"):
-            raise ValueError(f"reward must be 'exact' or 'toolrl', got {reward!r}")
+        settings = ToolRLSettings(credit, correctness_max_one, two_stage, schedule, length)
+        _check_reward(reward, score_range, settings, training_step)
         _check_format_weight(format_weight, protocol, reward)
         if reward == "toolrl" and isinstance(source, TaskSet):
             for task in source:
@@ -112,14 +112,6 @@ class ToolCallEnv(TextEnv[Task]):
         self.protocol: Protocol = protocol
         self.reward: RewardKind = reward
         self.format_weight = format_weight
-        if reward == "toolrl" and tuple(score_range) != (0.0, 1.0):
-            raise ValueError(f"score_range needs reward='exact', got {score_range!r}")
-        settings = ToolRLSettings(credit, correctness_max_one, two_stage, schedule, length)
-        if reward == "exact" and (settings != ToolRLSettings() or training_step):
-            raise ValueError(
-                "credit, correctness_max_one, two_stage, schedule, length and training_step need "
-                f"reward='toolrl', got {settings!r} and training_step={training_step}"
-            )
         self.verifier = ToolCallVerifier(
             mode=reward,
             score_range=score_range,
@@ -227,6 +219,26 @@ def _source_of(tasks: TaskSource | Iterable[Mapping[str, Any]] | None) -> TaskSo
     if tasks is None:
         return BundledToolCalls()
     return tasks if isinstance(tasks, TaskSource) else tool_call_tasks(tasks)
+
+
+def _check_reward(
+    reward: RewardKind,
+    score_range: tuple[float, float],
+    settings: ToolRLSettings,
+    training_step: int,
+) -> None:
+    """Refuse an argument of the other reward; the verifier checks their ranges."""
+    if reward not in ("exact", "toolrl"):
+        raise ValueError(f"reward must be 'exact' or 'toolrl', got {reward!r}")
+    if reward == "toolrl" and tuple(score_range) != (0.0, 1.0):
+        raise ValueError(f"score_range needs reward='exact', got {score_range!r}")
+    if reward == "exact" and (settings != ToolRLSettings() or training_step):
+        raise ValueError(
+            "credit, correctness_max_one, two_stage, schedule, length and training_step need "
+            f"reward='toolrl', got {settings!r} and training_step={training_step}"
+        )
+    if training_step < 0:
+        raise ValueError(f"training_step must be at least 0, got {training_step}")
 
 
 def _check_scored_by_toolrl(task: Task) -> None:
