@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmenvs import Tokenizer, check_text_env, rollout
+from llmenvs.chat_renderer import ChatRenderer
 from llmenvs.envs.tool_call import ToolCallEnv
 from llmenvs.envs.tool_call_tasks import BundledToolCalls, tool_call_tasks
 from llmenvs.verifiers import Status
@@ -342,3 +344,37 @@ def test_the_scripted_policies_say_when_they_do_not_know_a_prompt() -> None:
     oracle = ToolCallEnv(tasks=[row(OSLO)]).scripted_policies()["oracle"]
     with pytest.raises(ValueError, match="no task of this environment has the prompt"):
         rollout([ToolCallEnv()], oracle, seeds=[0])
+
+
+def test_a_real_chat_template_shows_the_tools_and_the_results_so_far() -> None:
+    transformers = pytest.importorskip("transformers")
+    trl = pytest.importorskip("trl")
+    template = Path(trl.__file__).parent / "chat_templates" / "qwen2_5.jinja"
+    renderer = ChatRenderer(
+        transformers.PreTrainedTokenizerFast(
+            tokenizer_object=byte_level_bpe(), eos_token="<|im_end|>"
+        ),
+        chat_template=template.read_text(encoding="utf-8"),
+    )
+    source = BundledToolCalls("test").filter(kind="follow_up")
+    env = ToolCallEnv(tasks=source, protocol="native", renderer=renderer)
+    _, info = env.reset(options={"task_id": source[0]["task_id"]})
+    prompt = renderer.tokenizer.decode(list(info["token_ids"]))
+
+    assert json.dumps(source[0]["tools"][0]["name"]) in prompt
+    assert f"<tool_response>\n{source[0]['messages'][2]['name']}: [" in prompt
+    assert prompt.count("<tool_call>") == 3  # the template's instruction has two
+    check_text_env(env)
+
+
+def byte_level_bpe() -> Any:
+    """Bytes, and the marks of Qwen's template."""
+    from tokenizers import Tokenizer as Rust
+    from tokenizers import decoders, models, pre_tokenizers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    rust = Rust(models.BPE({char: index for index, char in enumerate(alphabet)}, []))
+    rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    rust.decoder = decoders.ByteLevel()
+    rust.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    return rust
