@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from llmenvs.data.tool_call.domains_home import HOME_DOMAINS
+from llmenvs.data.tool_call.domains_money import MONEY_DOMAINS
 from llmenvs.data.tool_call.domains_trade import TRADE_DOMAINS
 from llmenvs.data.tool_call.domains_unseen import UNSEEN_DOMAINS
 from llmenvs.data.tool_call.drawing import KINDS, Draw, Drawn, NotOfSplitError
@@ -20,7 +21,12 @@ from llmenvs.data.tool_call.loading import TOOLS_FILE, tasks_file
 
 SEED = 10
 PER_KIND = {"train": 50, "test": 25}
-DOMAINS: Sequence[Domain] = (*HOME_DOMAINS, *TRADE_DOMAINS, *UNSEEN_DOMAINS)
+DOMAINS: Sequence[Domain] = (
+    *HOME_DOMAINS,
+    *TRADE_DOMAINS,
+    *MONEY_DOMAINS,
+    *UNSEEN_DOMAINS,
+)
 
 
 def tasks_of(split: str) -> list[dict[str, Any]]:
