@@ -31,6 +31,7 @@ bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same r
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/retrieval.py
 	$(BIN)/python benchmarks/tool_calls.py
+	$(BIN)/python benchmarks/tool_envs.py
 	$(BIN)/python benchmarks/search_quality.py
 	$(BIN)/python benchmarks/search_qa.py
 	$(BIN)/python benchmarks/sandbox.py times
