@@ -12,11 +12,9 @@ reference.
 Axes: N pairs; B sequences, the runs of the episodes of all pairs; T tokens.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,12 +26,13 @@ from llmenvs.agents.batching import (
     shuffled_minibatches,
     training_batch,
 )
+from llmenvs.agents.episode_trainer import EpisodeTrainer, LearnerTrainer
 from llmenvs.agents.losses import dpo_loss
 from llmenvs.agents.optimization import Descent, Learner, frozen_copy
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.preference_pairs import PreferencePair, preference_pairs
 from llmenvs.agents.settings import above, at_least
-from llmenvs.agents.trainer import EpisodeSource, Iteration, TaskSampler
+from llmenvs.agents.trainer import Iteration
 from llmenvs.running_episode import RolloutLimits
 
 
@@ -98,7 +97,7 @@ class OnlineDPOConfig:
         above(0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
 
 
-class DPOTrainer:
+class DPOTrainer(LearnerTrainer):
     """DPO on given pairs as a `Trainer`; one update is an iteration.
 
     ``update`` holds ``loss``, ``grad_norm``, ``accuracy``, the share of pairs whose chosen episode
@@ -150,16 +149,8 @@ class DPOTrainer:
         update = _descend(self._learner, rows, config.beta, config.micro_batch_size)
         return Iteration.of(self._learner.finish_iteration(), [], update)
 
-    def state_dict(self) -> dict[str, Any]:
-        """See `Trainer.state_dict`; the pairs are not in it."""
-        return self._learner.state_dict()
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Trainer.load_state_dict`."""
-        self._learner.load_state_dict(state)
-
-
-class OnlineDPOTrainer:
+class OnlineDPOTrainer(EpisodeTrainer[OnlineDPOConfig]):
     """DPO on the pairs of each iteration's own rollouts, as a `Trainer`.
 
     ``update`` is that of `DPOTrainer`, as means over the updates, and ``num_pairs``.
@@ -172,26 +163,9 @@ class OnlineDPOTrainer:
         sampler: of the tasks; the reset seeds draw them by default.
     """
 
-    def __init__(
-        self,
-        envs: Sequence[gym.Env[str, str]],
-        policy: TransformerPolicy,
-        config: OnlineDPOConfig,
-        *,
-        seed: int = 0,
-        sampler: TaskSampler | None = None,
-    ) -> None:
-        self.policy = policy
-        self.config = config
-        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
-        self._reference = frozen_copy(policy)
-        self._learner = Learner(
-            policy,
-            learning_rate=config.learning_rate,
-            max_grad_norm=config.max_grad_norm,
-            seed=seed,
-            reference=self._reference,
-        )
+    def _make_reference(self) -> TransformerPolicy:
+        self._reference = frozen_copy(self.policy)
+        return self._reference
 
     def step(self) -> Iteration:
         """Play groups and learn from their pairs; see `Trainer.step`."""
@@ -214,14 +188,6 @@ class OnlineDPOTrainer:
             update = {name: float(np.mean([u[name] for u in updates])) for name in updates[0]}
         update["num_pairs"] = float(len(pairs))
         return Iteration.of(self._learner.finish_iteration(), trajectories, update)
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `Trainer.state_dict`."""
-        return self._learner.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Trainer.load_state_dict`."""
-        self._learner.load_state_dict(state)
 
 
 def dpo_batch(pairs: Sequence[PreferencePair], *, device: torch.device) -> TrainingBatch:

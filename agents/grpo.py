@@ -19,11 +19,10 @@ Run it on an environment of your own::
         logger.info("%s", iteration.metrics)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,6 +37,7 @@ from llmenvs.agents.batching import (
     shuffled_minibatches,
     training_batch,
 )
+from llmenvs.agents.episode_trainer import EpisodeTrainer
 from llmenvs.agents.losses import (
     clipped_surrogate_loss,
     kl_loss,
@@ -46,10 +46,10 @@ from llmenvs.agents.losses import (
     truncated_importance_weights,
 )
 from llmenvs.agents.movement import movement_sums, reference_kl_sum
-from llmenvs.agents.optimization import Learner, frozen_copy
+from llmenvs.agents.optimization import frozen_copy
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.settings import above, at_least, one_of
-from llmenvs.agents.trainer import EpisodeSource, Iteration, TaskSampler
+from llmenvs.agents.trainer import Iteration
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import Trajectory, episodes_of
 
@@ -122,7 +122,7 @@ class GRPOConfig:
         at_least(1, constant_length=self.constant_length)
 
 
-class GRPOTrainer:
+class GRPOTrainer(EpisodeTrainer[GRPOConfig]):
     """GRPO as a `Trainer`.
 
     ``update`` holds
@@ -146,26 +146,6 @@ class GRPOTrainer:
         sampler: of the tasks; the reset seeds draw them by default.
     """
 
-    def __init__(
-        self,
-        envs: Sequence[gym.Env[str, str]],
-        policy: TransformerPolicy,
-        config: GRPOConfig,
-        *,
-        seed: int = 0,
-        sampler: TaskSampler | None = None,
-    ) -> None:
-        self.policy = policy
-        self.config = config
-        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
-        self._learner = Learner(
-            policy,
-            learning_rate=config.learning_rate,
-            max_grad_norm=config.max_grad_norm,
-            seed=seed,
-            reference=frozen_copy(policy) if config.kl_coefficient > 0.0 else None,
-        )
-
     def step(self) -> Iteration:
         """Play groups and learn from those that hold a signal; see `Trainer.step`."""
         rng = self._learner.rng()
@@ -179,13 +159,8 @@ class GRPOTrainer:
         update["signal_share"] = with_signal / num_groups
         return Iteration.of(self._learner.finish_iteration(), played, update)
 
-    def state_dict(self) -> dict[str, Any]:
-        """See `Trainer.state_dict`."""
-        return self._learner.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Trainer.load_state_dict`."""
-        self._learner.load_state_dict(state)
+    def _make_reference(self) -> TransformerPolicy | None:
+        return frozen_copy(self.policy) if self.config.kl_coefficient > 0.0 else None
 
     def _play(self, rng: np.random.Generator) -> tuple[list[Trajectory], list[Trajectory]]:
         """Return everything that was played, and what of it is learned from."""

@@ -16,14 +16,13 @@ Run it on an environment of your own::
         logger.info("%s", iteration.metrics)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
-import gymnasium as gym
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from llmenvs.agents.batching import (
     TrainingBatch,
@@ -31,13 +30,14 @@ from llmenvs.agents.batching import (
     micro_batches,
     shuffled_minibatches,
 )
+from llmenvs.agents.episode_trainer import EpisodeTrainer
 from llmenvs.agents.losses import clipped_surrogate_loss, token_mean, value_loss
 from llmenvs.agents.movement import movement_sums
-from llmenvs.agents.optimization import Descent, Learner, frozen_copy
+from llmenvs.agents.optimization import Descent, frozen_copy
 from llmenvs.agents.policy import Evaluation, TransformerPolicy
 from llmenvs.agents.ppo_batch import EpisodeBatch, PPOBatch, episode_batch, ppo_batch
 from llmenvs.agents.settings import above, at_least, in_unit_interval, one_of
-from llmenvs.agents.trainer import EpisodeSource, Iteration, TaskSampler
+from llmenvs.agents.trainer import Iteration
 from llmenvs.agents.value_model import SeparateCritic, value_head_for
 from llmenvs.running_episode import RolloutLimits
 
@@ -100,7 +100,7 @@ class PPOConfig:
         one_of(("shared", "separate"), critic=self.critic)
 
 
-class PPOTrainer:
+class PPOTrainer(EpisodeTrainer[PPOConfig]):
     """PPO as a `Trainer`.
 
     ``update`` holds, as means over the tokens of the updates that were made,
@@ -122,29 +122,6 @@ class PPOTrainer:
         sampler: of the tasks; the reset seeds draw them by default.
     """
 
-    def __init__(
-        self,
-        envs: Sequence[gym.Env[str, str]],
-        policy: TransformerPolicy,
-        config: PPOConfig,
-        *,
-        seed: int = 0,
-        sampler: TaskSampler | None = None,
-    ) -> None:
-        self.policy = policy
-        self.config = config
-        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
-        self._shared_head = value_head_for(policy.model) if config.critic == "shared" else None
-        self._critic = SeparateCritic(policy.model) if config.critic == "separate" else None
-        self._learner = Learner(
-            policy,
-            learning_rate=config.learning_rate,
-            max_grad_norm=config.max_grad_norm,
-            seed=seed,
-            critic=self._shared_head or self._critic,
-            reference=frozen_copy(policy) if config.kl_coefficient > 0.0 else None,
-        )
-
     def step(self) -> Iteration:
         """Play a batch and go over it; see `Trainer.step`."""
         rng = self._learner.rng()
@@ -155,13 +132,14 @@ class PPOTrainer:
             update = self._update(self._estimate(episodes), rng)
         return Iteration.of(self._learner.finish_iteration(), trajectories, update)
 
-    def state_dict(self) -> dict[str, Any]:
-        """See `Trainer.state_dict`."""
-        return self._learner.state_dict()
+    def _make_critic(self) -> nn.Module | None:
+        separate = self.config.critic == "separate"
+        self._critic = SeparateCritic(self.policy.model) if separate else None
+        self._shared_head = None if separate else value_head_for(self.policy.model)
+        return self._shared_head or self._critic
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Trainer.load_state_dict`."""
-        self._learner.load_state_dict(state)
+    def _make_reference(self) -> TransformerPolicy | None:
+        return frozen_copy(self.policy) if self.config.kl_coefficient > 0.0 else None
 
     @torch.no_grad()
     def _estimate(self, episodes: EpisodeBatch) -> PPOBatch:

@@ -13,22 +13,20 @@ Run it on an environment of your own::
         logger.info("%s", iteration.metrics)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor
 
 from llmenvs.agents.advantages import discounted_returns
 from llmenvs.agents.batching import TrainingBatch, micro_batches, training_batch
+from llmenvs.agents.episode_trainer import EpisodeTrainer
 from llmenvs.agents.losses import reinforce_loss, token_mean
-from llmenvs.agents.optimization import Learner
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.settings import above, at_least, in_unit_interval
-from llmenvs.agents.trainer import EpisodeSource, Iteration, TaskSampler
+from llmenvs.agents.trainer import Iteration
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import Trajectory, episodes_of
 
@@ -65,7 +63,7 @@ class ReinforceConfig:
         in_unit_interval(discount=self.discount)
 
 
-class ReinforceTrainer:
+class ReinforceTrainer(EpisodeTrainer[ReinforceConfig]):
     """REINFORCE as a `Trainer`; ``update`` has the loss and the gradient's norm.
 
     Args:
@@ -75,25 +73,6 @@ class ReinforceTrainer:
         seed: of the tasks and the sampling.
         sampler: of the tasks; the reset seeds draw them by default.
     """
-
-    def __init__(
-        self,
-        envs: Sequence[gym.Env[str, str]],
-        policy: TransformerPolicy,
-        config: ReinforceConfig,
-        *,
-        seed: int = 0,
-        sampler: TaskSampler | None = None,
-    ) -> None:
-        self.policy = policy
-        self.config = config
-        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
-        self._learner = Learner(
-            policy,
-            learning_rate=config.learning_rate,
-            max_grad_norm=config.max_grad_norm,
-            seed=seed,
-        )
 
     def step(self) -> Iteration:
         """Play a batch and make one update; see `Trainer.step`."""
@@ -105,14 +84,6 @@ class ReinforceTrainer:
             descent = self._learner.descend(self._losses(batch))
             update = {"loss": descent.loss, "grad_norm": descent.grad_norm}
         return Iteration.of(self._learner.finish_iteration(), trajectories, update)
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `Trainer.state_dict`."""
-        return self._learner.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Trainer.load_state_dict`."""
-        self._learner.load_state_dict(state)
 
     def _losses(self, batch: TrainingBatch) -> Iterator[Tensor]:
         for indices in micro_batches(batch.episodes, self.config.micro_batch_size):

@@ -6,20 +6,17 @@ fine-tuning", which keeps distinct solutions only; Anthony et al., "Thinking fas
 learning" (2017), "expert iteration", for playing again with what was learned.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 from llmenvs.agents.batching import shuffled_minibatches
-from llmenvs.agents.optimization import Learner
-from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.episode_trainer import EpisodeTrainer
 from llmenvs.agents.preference_pairs import is_solved
 from llmenvs.agents.settings import above, at_least
 from llmenvs.agents.sft import sft_batch, sft_losses
-from llmenvs.agents.trainer import EpisodeSource, Iteration, TaskSampler
+from llmenvs.agents.trainer import Iteration
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import Trajectory, episodes_of
 
@@ -58,7 +55,7 @@ class RejectionSamplingConfig:
         above(0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
 
 
-class RejectionSamplingTrainer:
+class RejectionSamplingTrainer(EpisodeTrainer[RejectionSamplingConfig]):
     """Rejection sampling as a `Trainer`.
 
     ``update`` has the loss in nats for a token and the gradient's norm, as means over the updates,
@@ -71,25 +68,6 @@ class RejectionSamplingTrainer:
         seed: of the tasks, the sampling and the minibatches.
         sampler: of the tasks; the reset seeds draw them by default.
     """
-
-    def __init__(
-        self,
-        envs: Sequence[gym.Env[str, str]],
-        policy: TransformerPolicy,
-        config: RejectionSamplingConfig,
-        *,
-        seed: int = 0,
-        sampler: TaskSampler | None = None,
-    ) -> None:
-        self.policy = policy
-        self.config = config
-        self.source = EpisodeSource(envs, policy, limits=config.limits, sampler=sampler)
-        self._learner = Learner(
-            policy,
-            learning_rate=config.learning_rate,
-            max_grad_norm=config.max_grad_norm,
-            seed=seed,
-        )
 
     def step(self) -> Iteration:
         """Play groups and imitate what was solved; see `Trainer.step`."""
@@ -112,14 +90,6 @@ class RejectionSamplingTrainer:
             update["loss"] = float(np.mean([descent.loss for descent in descents]))
             update["grad_norm"] = float(np.mean([descent.grad_norm for descent in descents]))
         return Iteration.of(self._learner.finish_iteration(), trajectories, update)
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `Trainer.state_dict`."""
-        return self._learner.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Trainer.load_state_dict`."""
-        self._learner.load_state_dict(state)
 
 
 def solved_episodes(

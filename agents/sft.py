@@ -4,14 +4,14 @@ Source: "How LLMs learn to reason" (yeesengchan.com, 2026), part 4, the cold sta
 REINFORCE's with every weight 1, ``-mean(log pi(a_t | s_t))``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from llmenvs.agents.batching import TrainingBatch, micro_batches, training_batch
+from llmenvs.agents.episode_trainer import LearnerTrainer
 from llmenvs.agents.losses import reinforce_loss
 from llmenvs.agents.optimization import Learner
 from llmenvs.agents.policy import TransformerPolicy
@@ -41,7 +41,7 @@ class SFTConfig:
         above(0.0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
 
 
-class SFTTrainer:
+class SFTTrainer(LearnerTrainer):
     """Supervised fine-tuning as a `Trainer`.
 
     ``update`` has the loss, in nats for a token, and the gradient's norm.
@@ -80,14 +80,6 @@ class SFTTrainer:
         descent = self._learner.descend(sft_losses(self.policy, rows, self.config.micro_batch_size))
         update = {"loss": descent.loss, "grad_norm": descent.grad_norm}
         return Iteration.of(self._learner.finish_iteration(), [], update)
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `Trainer.state_dict`; the trajectories are not in it."""
-        return self._learner.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Trainer.load_state_dict`."""
-        self._learner.load_state_dict(state)
 
     def _draw(self) -> Tensor:
         num_episodes = self._batch.num_episodes
