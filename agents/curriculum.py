@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from llmenvs.bench.metrics import is_solved
 from llmenvs.tasks import Task, TaskSource
 from llmenvs.trajectory import Trajectory, episodes_of
 
@@ -101,8 +102,7 @@ class SuccessCurriculum:
             last = runs[-1]
             if not last.valid:
                 continue
-            verdict = last.info.get("verdict")
-            solved = bool(verdict is not None and verdict.success)
+            solved = is_solved(last)
             bucket = self._bucket(self._source.find(last.info["task_id"]))
             self.observe(bucket, successes=solved, failures=not solved)
 

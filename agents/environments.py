@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
-
 from llmenvs.env import TextEnv
+from llmenvs.env_making import make_text_env
 from llmenvs.mixtures import MixtureEnv
 from llmenvs.renderers import Renderer
 from llmenvs.tokenizers import Tokenizer
@@ -52,8 +51,10 @@ def make_env(
     _check_options(weights, options)
     if len(weights) == 1:
         (env_id,) = weights
-        return _make(env_id, _options_of(env_id, options), tokenizer=tokenizer, renderer=renderer)
-    envs = {env_id: _make(env_id, _options_of(env_id, options)) for env_id in weights}
+        rendering = {"tokenizer": tokenizer, "renderer": renderer}
+        given = {name: value for name, value in rendering.items() if value is not None}
+        return make_text_env(env_id, **_options_of(env_id, options), **given)
+    envs = {env_id: make_text_env(env_id, **_options_of(env_id, options)) for env_id in weights}
     return MixtureEnv(envs, weights, tokenizer=tokenizer, renderer=renderer)
 
 
@@ -68,17 +69,6 @@ def make_envs(
     """Return ``count`` of them, for as many episodes at once; see `make_env`."""
     chosen = {"tokenizer": tokenizer} if renderer is None else {"renderer": renderer}
     return [make_env(weights, options, **chosen) for _ in range(count)]
-
-
-def _make(env_id: str, options: Mapping[str, Any], **rendering: Any) -> TextEnv[Any]:
-    given = {name: value for name, value in rendering.items() if value is not None}
-    try:
-        env = gym.make(env_id, **options, **given).unwrapped
-    except (gym.error.Error, TypeError, ValueError, ImportError) as error:
-        raise ValueError(f"environment {env_id!r} cannot be made: {error}") from error
-    if not isinstance(env, TextEnv):
-        raise ValueError(f"environment {env_id!r} must be a TextEnv, got {type(env).__name__}")
-    return env
 
 
 def _options_of(env_id: str, options: Mapping[str, Any]) -> dict[str, Any]:

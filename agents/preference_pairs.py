@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmenvs.bench.metrics import is_solved
 from llmenvs.trajectory import Trajectory, episodes_of
 
 Episode = tuple[Trajectory, ...]
@@ -59,12 +60,6 @@ def preference_pairs(
         rejected = [episode for episode in episodes.values() if not is_solved(episode[0])]
         pairs += _matched(chosen, rejected, max_per_prompt, rng)
     return pairs
-
-
-def is_solved(trajectory: Trajectory) -> bool:
-    """Return whether a verdict says success; an episode cut before its verdict is not solved."""
-    verdict = trajectory.info.get("verdict")
-    return bool(verdict is not None and verdict.success)
 
 
 def _matched(

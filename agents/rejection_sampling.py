@@ -13,10 +13,10 @@ import numpy as np
 
 from llmenvs.agents.batching import shuffled_minibatches
 from llmenvs.agents.episode_trainer import EpisodeTrainer
-from llmenvs.agents.preference_pairs import is_solved
 from llmenvs.agents.settings import above, at_least
 from llmenvs.agents.sft import sft_batch, sft_losses
 from llmenvs.agents.trainer import Iteration
+from llmenvs.bench.metrics import is_solved
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import Trajectory, episodes_of
 

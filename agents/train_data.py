@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.agents.preference_pairs import is_solved
 from llmenvs.agents.train_config import TrainConfig
 from llmenvs.agents.trajectory_files import read_trajectories
+from llmenvs.bench.metrics import is_solved
 from llmenvs.env import TextEnv
 from llmenvs.policy import Policy
 from llmenvs.rollout import rollout

@@ -40,12 +40,13 @@ def episode_metrics(trajectories: Sequence[Trajectory]) -> EpisodeMetrics:
         episodes=len(episodes),
         valid_share=len(valid) / len(episodes),
         reward_mean=float(np.mean([runs[0].total_reward for runs in valid])),
-        success_mean=float(np.mean([_is_solved(runs[0]) for runs in valid])),
+        success_mean=float(np.mean([is_solved(runs[0]) for runs in valid])),
         turns_mean=float(np.mean([sum(len(t.turn_rewards) for t in runs) for runs in valid])),
         generated_tokens=int(sum(t.generated_mask.sum() for runs in valid for t in runs)),
     )
 
 
-def _is_solved(trajectory: Trajectory) -> bool:
+def is_solved(trajectory: Trajectory) -> bool:
+    """Return whether a verdict says success; an episode cut before its verdict is not solved."""
     verdict = trajectory.info.get("verdict")
     return bool(verdict is not None and verdict.success)

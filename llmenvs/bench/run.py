@@ -20,7 +20,7 @@ from llmenvs.async_rollout import rollout_async
 from llmenvs.bench.intervals import RunningMean, wilson_interval
 from llmenvs.bench.policies import load_policy
 from llmenvs.bench.records import write_summary, write_trajectories
-from llmenvs.env import TextEnv
+from llmenvs.env_making import make_text_env
 from llmenvs.policy import Policy
 from llmenvs.rollout import rollout
 from llmenvs.running_episode import RolloutLimits
@@ -111,7 +111,9 @@ class Bench:
         self.config = config
         self.folder = folder
         self._records = folder / "episodes.jsonl"
-        self._envs = {env_id: _make(env_id, config) for env_id in config.env_ids}
+        self._envs = {
+            env_id: make_text_env(env_id, **config.env_options) for env_id in config.env_ids
+        }
         _claim(folder, config.identity, overwrite=overwrite)
         self.results: dict[str, dict[int, EpisodeResult]] = {
             env_id: {} for env_id in config.env_ids
@@ -144,7 +146,7 @@ class Bench:
         policy = load_policy(self.config.policy, first)
         count = min(self.config.concurrency, len(numbers))
         envs: list[gym.Env[str, str]] = [first]
-        envs += [_make(env_id, self.config) for _ in range(count - 1)]
+        envs += [make_text_env(env_id, **self.config.env_options) for _ in range(count - 1)]
 
         def record(trajectories: list[Trajectory]) -> None:
             write_trajectories(self._records, trajectories, labels={"env": env_id})
@@ -208,16 +210,6 @@ def figures(results: Sequence[EpisodeResult]) -> dict[str, Any]:
         "turns_mean": sum(result.turns for result in valid) / count if count else None,
         "generated_tokens": sum(result.generated_tokens for result in valid),
     }
-
-
-def _make(env_id: str, config: BenchConfig) -> TextEnv[Any]:
-    try:
-        env = gym.make(env_id, **config.env_options).unwrapped
-    except (gym.error.Error, TypeError) as error:
-        raise ValueError(f"environment {env_id!r} cannot be made: {error}") from error
-    if not isinstance(env, TextEnv):
-        raise ValueError(f"environment {env_id!r} must be a TextEnv, got {type(env).__name__}")
-    return env
 
 
 def _claim(folder: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 from rich.console import Console
 from rich.text import Text
 
 from llmenvs.bench.records import write_trajectories
 from llmenvs.commands.options import parse_options
 from llmenvs.env import TextEnv
+from llmenvs.env_making import make_text_env
 
 DESCRIPTION = "play an environment in the terminal"
 EXIT_USAGE = 2
@@ -37,12 +37,10 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
         options = parse_options(args.env_option, flag="--env-option")
-        env = gym.make(args.env, **options).unwrapped
-        if not isinstance(env, TextEnv):
-            raise ValueError(f"{args.env} must be a TextEnv, got {type(env).__name__}")
+        env = make_text_env(args.env, **options)
         task = {} if args.task_id is None else {"task_id": args.task_id}
         observation, info = env.reset(seed=args.seed, options=task)
-    except (ValueError, TypeError, gym.error.Error) as error:
+    except (ValueError, TypeError) as error:
         Console(stderr=True, soft_wrap=True).print(f"llmenvs play: {error}", markup=False)
         return EXIT_USAGE
     console.print(f"task {info['task_id']}; stops at {list(info['stop_strings'])}", style="dim")
