@@ -13,8 +13,8 @@ from llmenvs.envs.tool_call_prompt import (
     system_text,
 )
 from llmenvs.envs.tool_call_tasks import BundledToolCalls, tool_call_tasks
+from llmenvs.envs.tool_text import STOP_STRINGS, Protocol
 from llmenvs.envs.tool_use_actions import read_action
-from llmenvs.envs.tool_use_prompt import STOP_STRINGS, Protocol
 from llmenvs.policy import Policy, ToolSchema
 from llmenvs.renderers import Renderer
 from llmenvs.tasks import Task, TaskSet, TaskSource
@@ -32,7 +32,7 @@ class ToolCallEnv(TextEnv[Task]):
     r"""Meet a request with tool calls in one turn; they are compared and not run.
 
     Action: text with ``<think>``, and then ``<tool_call>`` or ``<response>``; see
-    `tool_call_prompt`. Calls are read in every common notation.
+    `tool_text`. Calls are read in every common notation.
     Reward: the verdict's score. With ``reward="exact"`` it is in ``score_range``, and highest
     exactly for the wanted calls in any order, or for an answer without a call where none is wanted;
     no call and no answer is never right. With ``reward="toolrl"`` it is ToolRL's sum of format,

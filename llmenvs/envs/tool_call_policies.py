@@ -3,14 +3,13 @@
 They find the task by its prompt, so that one policy plays many environments at once.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from llmenvs.envs.tool_call_prompt import call_text, opening, response_text, system_text
-from llmenvs.envs.tool_use_prompt import Protocol
+from llmenvs.envs.tool_call_prompt import opening, system_text
+from llmenvs.envs.tool_scripts import random_call, value_off
+from llmenvs.envs.tool_text import Protocol, call_text, response_text
 from llmenvs.policy import FunctionPolicy, Policy, Prompt
 from llmenvs.tasks import Task, TaskSource
 from llmenvs.transcript import Message
@@ -96,25 +95,10 @@ def _one_value_off(task: Task, protocol: Protocol, prompt: Prompt) -> str:
     last = calls[-1]
     if last["parameters"]:
         name = list(last["parameters"])[-1]
-        last["parameters"] = {**last["parameters"], name: _off(last["parameters"][name])}
+        last["parameters"] = {**last["parameters"], name: value_off(last["parameters"][name])}
     else:
         last["name"] += "_now"
     return thoughts + call_text(calls, protocol)
-
-
-def _off(value: Any) -> Any:
-    """Return a value of the same type that looks like ``value`` and is not."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float):
-        return value + 1
-    if isinstance(value, list):
-        return [*value, "x"]
-    if isinstance(value, dict):
-        return {**value, "x": 0}
-    text = str(value)
-    changed = re.sub(r"[0-9]", lambda digit: str((int(digit[0]) + 1) % 10), text)
-    return changed if changed != text else f"{text[::-1]}x"
 
 
 def _random(task: Task, protocol: Protocol, prompt: Prompt) -> str:
@@ -123,25 +107,4 @@ def _random(task: Task, protocol: Protocol, prompt: Prompt) -> str:
     thoughts = _THOUGHTS.format("Who knows?") if protocol == "tagged" else ""
     if not task["tools"]:
         return thoughts + response_text(str(rng.integers(100)), protocol)
-    tool = task["tools"][int(rng.integers(len(task["tools"])))]
-    schema = tool.get("parameters") or {}
-    properties = schema.get("properties", {})
-    parameters = {
-        name: _random_value(properties.get(name, {}), rng) for name in schema.get("required", ())
-    }
-    return thoughts + call_text([{"name": tool["name"], "parameters": parameters}], protocol)
-
-
-def _random_value(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
-    if schema.get("enum"):
-        return schema["enum"][int(rng.integers(len(schema["enum"])))]
-    number = int(rng.integers(100))
-    of_type: Mapping[str, Any] = {
-        "integer": number,
-        "number": number / 2,
-        "boolean": number < 50,
-        "array": [],
-        "object": {},
-    }
-    kind = schema.get("type", "string")
-    return of_type.get(kind, f"A-{number}") if isinstance(kind, str) else f"A-{number}"
+    return thoughts + call_text([random_call(task["tools"], rng)], protocol)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmenvs.envs.tool_use_prompt import Protocol, observation_of
+from llmenvs.envs.tool_text import Protocol, call_text, observation_of, response_text
 from llmenvs.policy import ToolSchema
 from llmenvs.tasks import Task
 from llmenvs.transcript import Message
@@ -51,25 +51,6 @@ def tools_text(tools: Sequence[ToolSchema]) -> str:
     """Return the tools' schemas, one JSON object a line, or that there is none."""
     lines = [json.dumps(tool, ensure_ascii=False) for tool in tools]
     return "\n".join(lines) if lines else "(there is none)"
-
-
-def call_text(calls: Sequence[Mapping[str, Any]], protocol: Protocol) -> str:
-    r"""Return calls as a policy writes them; chat templates say ``arguments``.
-
-    >>> call_text([{"name": "ping", "parameters": {}}], "tagged")
-    '<tool_call>\n{"name": "ping", "parameters": {}}\n</tool_call>'
-    """
-    key = "parameters" if protocol == "tagged" else "arguments"
-    rows = [
-        json.dumps({"name": call["name"], key: call["parameters"]}, ensure_ascii=False)
-        for call in calls
-    ]
-    return "\n".join(["<tool_call>", *rows, "</tool_call>"])
-
-
-def response_text(text: str, protocol: Protocol) -> str:
-    """Return an answer to the user as a policy writes it."""
-    return f"<response>{text}</response>" if protocol == "tagged" else text
 
 
 def _said(message: Mapping[str, Any], protocol: Protocol) -> Message:

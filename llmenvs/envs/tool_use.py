@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmenvs.env import Opening, TextEnv, Turn
+from llmenvs.envs.tool_text import STOP_STRINGS, Protocol, observation_of
 from llmenvs.envs.tool_use_actions import read_action
 from llmenvs.envs.tool_use_goals import TASK_SCHEMA, Goal, goal_of_row, goal_of_scenario
 from llmenvs.envs.tool_use_policies import scripted_policies
 from llmenvs.envs.tool_use_prompt import (
     NATIVE_TEMPLATE,
-    STOP_STRINGS,
     SYSTEM_TEMPLATE,
     UNREADABLE,
-    Protocol,
-    observation_of,
     opening,
     session_in,
 )
@@ -65,7 +63,7 @@ class ToolUseEnv(TextEnv[Conversation]):
     r"""Meet a user's request with tools that change a world, over several turns.
 
     Action: text with tool calls, or with the answer to the user, which ends the episode; a text
-    with both has its calls run and its answer not read. See `tool_use_prompt` for the protocol.
+    with both has its calls run and its answer not read. See `tool_text` for the protocol.
     Observation: what the calls gave, in their order, as a message of the role ``"tool"``.
     Reward: at the end the verdict's score in [0, 1], see `score_episode`; before it the change in
     dense credit, if any is given.

@@ -6,18 +6,19 @@ out of the results of the calls.
 
 import enum
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from llmenvs.envs.tool_use_prompt import Protocol, results_in, session_in
+from llmenvs.envs.tool_scripts import random_call, value_off
+from llmenvs.envs.tool_text import Protocol, call_text, response_text, results_in
+from llmenvs.envs.tool_use_prompt import session_in
 from llmenvs.policy import FunctionPolicy, Policy, Prompt, ToolSchema
 from llmenvs.tasks import TaskSet, TaskSource
 from llmenvs.worlds.requests import scenario_of, task_id_of_session
 from llmenvs.worlds.scenario import Scenario, Step, solve
-from llmenvs.worlds.world import BUSY, Call
+from llmenvs.worlds.world import BUSY
 
 
 class Slip(enum.Enum):
@@ -40,8 +41,8 @@ def scripted_policies(
         tools: returns the schemas of an episode's tools.
     """
     found: dict[str, Policy] = {
-        "random": FunctionPolicy(lambda prompt: _call_text(_random_call(prompt, tools(prompt)))),
-        "noop": FunctionPolicy(lambda prompt: _answer_text("", protocol)),
+        "random": FunctionPolicy(lambda prompt: _random(prompt, tools(prompt), protocol)),
+        "noop": FunctionPolicy(lambda prompt: response_text("", protocol)),
     }
     if isinstance(tasks, TaskSet):
         return {"oracle": FunctionPolicy(_OfRows(tasks, protocol)), **found}
@@ -62,7 +63,7 @@ def _follow(prompt: Prompt, protocol: Protocol, *, slip: Slip | None = None) -> 
     scenario = scenario_of(task_id_of_session(int(session_in(prompt.messages))))
     texts = [text for text in results_in(prompt.messages) if text != BUSY.text]
     if texts and texts[-1].startswith("Error: "):
-        return _answer_text("That could not be done.", protocol)
+        return response_text("That could not be done.", protocol)
     results = [json.loads(text) for text in texts]
     steps = list(scenario.steps)
     if slip is Slip.SIDE_EFFECT:
@@ -72,12 +73,12 @@ def _follow(prompt: Prompt, protocol: Protocol, *, slip: Slip | None = None) -> 
         arguments = step.resolved(results)
         if slip is Slip.WRONG_VALUE and len(results) == _last_change(scenario):
             arguments = _with_one_value_off(arguments)
-        return _call_text((step.tool, arguments))
+        return call_text([{"name": step.tool, "parameters": arguments}], protocol)
     response = scenario.response.format(*results)
     if slip is Slip.WRONG_VALUE:
         for fact in solve(scenario).facts:
-            response = response.replace(fact, _off(fact))
-    return _answer_text(response, protocol)
+            response = response.replace(fact, value_off(fact))
+    return response_text(response, protocol)
 
 
 def _last_change(scenario: Scenario) -> int | None:
@@ -96,33 +97,11 @@ def _with_one_value_off(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments with another number, or another value of the last one."""
     numbers = [name for name, value in arguments.items() if isinstance(value, int | float)]
     name = numbers[-1] if numbers else list(arguments)[-1]
-    return {**arguments, name: _off(arguments[name])}
+    return {**arguments, name: value_off(arguments[name])}
 
 
-def _off(value: Any) -> Any:
-    """Return a value that looks like ``value`` and is not."""
-    if isinstance(value, int | float):
-        return value + 1
-    if isinstance(value, str) and any(character.isdigit() for character in value):
-        return re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), value)
-    return str(value)[::-1]
-
-
-def _random_call(prompt: Prompt, tools: Sequence[ToolSchema]) -> Call:
-    """Draw a tool, and a value of the right type for each of its required arguments."""
-    rng = np.random.default_rng(prompt.seed)
-    tool = tools[int(rng.integers(len(tools)))]
-    properties = tool["parameters"].get("properties", {})
-    required = tool["parameters"].get("required", ())
-    return tool["name"], {name: _random_value(properties.get(name, {}), rng) for name in required}
-
-
-def _random_value(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
-    if "enum" in schema:
-        return schema["enum"][int(rng.integers(len(schema["enum"])))]
-    number = int(rng.integers(100))
-    of_type = {"integer": number, "number": number / 2, "boolean": number < 50, "array": []}
-    return of_type.get(schema.get("type", ""), f"A-{number}")
+def _random(prompt: Prompt, tools: Sequence[ToolSchema], protocol: Protocol) -> str:
+    return call_text([random_call(tools, np.random.default_rng(prompt.seed))], protocol)
 
 
 class _OfRows:
@@ -137,15 +116,5 @@ class _OfRows:
         calls = task.get("calls", ())
         made = len(results_in(prompt.messages))
         if made < len(calls):
-            return _call_text((calls[made]["name"], calls[made]["parameters"]))
-        return _answer_text(" ".join(task["facts"]), self._protocol)
-
-
-def _call_text(call: Call) -> str:
-    name, parameters = call
-    row = json.dumps({"name": name, "parameters": dict(parameters)}, ensure_ascii=False)
-    return f"<tool_call>\n{row}\n</tool_call>"
-
-
-def _answer_text(text: str, protocol: Protocol) -> str:
-    return f"<response>{text}</response>" if protocol == "tagged" else text
+            return call_text([calls[made]], self._protocol)
+        return response_text(" ".join(task["facts"]), self._protocol)

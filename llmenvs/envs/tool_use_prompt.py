@@ -1,14 +1,11 @@
-"""What a policy reads and writes in ``ToolUse-v0``: the prompt, its actions, the tools' results."""
+"""What a policy reads first in ``ToolUse-v0``: the prompt, which names the session."""
 
 import re
 from collections.abc import Sequence
-from typing import Literal
 
+from llmenvs.envs.tool_text import Protocol
 from llmenvs.transcript import Message
 from llmenvs.worlds.world import World
-
-Protocol = Literal["tagged", "native"]
-"""``tagged``: ToolRL's tags in text. ``native``: the tools and calls of a chat template."""
 
 SYSTEM_TEMPLATE = """{context}
 
@@ -30,14 +27,12 @@ Call the tools as you need them. An answer without a call ends the conversation.
 """
 """The default system prompt of the protocol ``native``; the chat template shows the tools."""
 
-STOP_STRINGS = ("</tool_call>", "</response>")
 UNREADABLE = (
     "Error: nothing was done. Write tool calls within <tool_call> and </tool_call>, one JSON "
     "object with name and parameters a line, or your answer within <response> and </response>."
 )
 
 _SESSION = re.compile(r"This is session ([^\n]+)\.")
-_RESULT = "{name}: {text}"
 
 
 def opening(
@@ -64,20 +59,3 @@ def session_in(messages: Sequence[Message]) -> str:
     if found is None:
         raise ValueError(f"the prompt names no session: {messages[0]['content'][:200]!r}")
     return found[1]
-
-
-def observation_of(results: Sequence[tuple[str, str]], *, protocol: Protocol) -> str:
-    r"""Return what the policy reads of (tool, text) results, in their order.
-
-    >>> observation_of([("add", "3"), ("add", "4")], protocol="tagged")
-    '\n<obs>\nadd: 3\nadd: 4\n</obs>\n'
-    """
-    text = "\n".join(_RESULT.format(name=name, text=text) for name, text in results)
-    return f"\n<obs>\n{text}\n</obs>\n" if protocol == "tagged" else text
-
-
-def results_in(messages: Sequence[Message]) -> list[str]:
-    """Return the texts of the results in a conversation of one call a turn, in their order."""
-    texts = [message["content"] for message in messages if message["role"] == "tool"]
-    lines = [text.removeprefix("\n<obs>\n").removesuffix("\n</obs>\n") for text in texts]
-    return [line.partition(": ")[2] for line in lines]
