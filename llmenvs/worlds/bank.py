@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
 from llmenvs.tools import ToolError, tool
-from llmenvs.worlds.world import TABLE, Call, World
+from llmenvs.worlds.declining import DecliningWorld
+from llmenvs.worlds.world import TABLE, Call
 
 DAILY_LIMIT = 2_000.0
 """Of transfers out of one account, in euros."""
@@ -54,15 +55,8 @@ class StandingOrder:
     day_of_month: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """A request that was declined."""
-
-    reason: str
-
-
 @dataclass(eq=False)
-class BankWorld(World):
+class BankWorld(DecliningWorld):
     """The bank's books; the user is ``customer``."""
 
     RULES: ClassVar[str] = (
@@ -79,7 +73,6 @@ class BankWorld(World):
     transactions: dict[str, Transaction] = field(default_factory=dict, metadata=TABLE)
     cards: dict[str, Card] = field(default_factory=dict, metadata=TABLE)
     standing_orders: dict[str, StandingOrder] = field(default_factory=dict, metadata=TABLE)
-    declines: dict[str, Decline] = field(default_factory=dict, metadata=TABLE)
     rates: dict[str, float] = field(default_factory=dict)
 
     @tool(timeout_s=None)
@@ -190,7 +183,7 @@ class BankWorld(World):
     @tool(timeout_s=None)
     def decline(self, reason: DeclineReason) -> dict[str, Any]:
         """Put on record that the request was declined, and why."""
-        self.declines[f"D-{len(self.declines) + 1}"] = Decline(reason)
+        self.record_decline(reason)
         return {"declined": True, "reason": reason}
 
     def _account(self, account_id: str) -> Account:

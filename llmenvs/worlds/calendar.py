@@ -5,7 +5,8 @@ from datetime import date, time
 from typing import Any, ClassVar, Literal
 
 from llmenvs.tools import ToolError, tool
-from llmenvs.worlds.world import TABLE, Call, World
+from llmenvs.worlds.declining import DecliningWorld
+from llmenvs.worlds.world import TABLE, Call
 
 OPENS, CLOSES = time(9), time(17)
 """The office hours, within which every event lies."""
@@ -41,15 +42,8 @@ class Room:
     seats: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """A request that was declined."""
-
-    reason: str
-
-
 @dataclass(eq=False)
-class CalendarWorld(World):
+class CalendarWorld(DecliningWorld):
     """The calendars of a user, whose address is ``me``, and of the colleagues."""
 
     RULES: ClassVar[str] = (
@@ -65,7 +59,6 @@ class CalendarWorld(World):
     events: dict[str, Event] = field(default_factory=dict, metadata=TABLE)
     contacts: dict[str, Contact] = field(default_factory=dict, metadata=TABLE)
     rooms: dict[str, Room] = field(default_factory=dict, metadata=TABLE)
-    declines: dict[str, Decline] = field(default_factory=dict, metadata=TABLE)
 
     @tool(timeout_s=None)
     def list_events(self, day: date) -> dict[str, Any]:
@@ -204,7 +197,7 @@ class CalendarWorld(World):
         self, reason: Literal["outside_office_hours", "has_guests_today", "no_room"]
     ) -> dict[str, Any]:
         """Put on record that the request was declined, and why."""
-        self.declines[f"D-{len(self.declines) + 1}"] = Decline(reason)
+        self.record_decline(reason)
         return {"declined": True, "reason": reason}
 
     def _put(self, key: str, event: Event) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from llmenvs.tools import ToolError, tool
-from llmenvs.worlds.world import NAMED_TABLE, TABLE, Call, World
+from llmenvs.worlds.declining import DecliningWorld
+from llmenvs.worlds.world import NAMED_TABLE, Call
 
 PROTECTED = "/system/"
 """Where nothing may be changed."""
@@ -17,16 +18,8 @@ class File:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """A request that was declined."""
-
-    path: str
-    reason: str
-
-
 @dataclass(eq=False)
-class FilesWorld(World):
+class FilesWorld(DecliningWorld):
     """Text files by their absolute path. A folder is there as long as a file lies in it."""
 
     RULES: ClassVar[str] = (
@@ -38,7 +31,6 @@ class FilesWorld(World):
     MISSTEP: ClassVar[Call] = ("decline", {"path": "/", "reason": "protected"})
 
     files: dict[str, File] = field(default_factory=dict, metadata=NAMED_TABLE)
-    declines: dict[str, Decline] = field(default_factory=dict, metadata=TABLE)
 
     @tool(timeout_s=None)
     def list_folder(self, path: str) -> dict[str, Any]:
@@ -145,7 +137,7 @@ class FilesWorld(World):
     @tool(timeout_s=None)
     def decline(self, path: str, reason: Literal["protected", "would_overwrite"]) -> dict[str, Any]:
         """Put on record that a request about a file was declined, and why."""
-        self.declines[f"D-{len(self.declines) + 1}"] = Decline(path, reason)
+        self.record_decline(reason, path)
         return {"path": path, "declined": True, "reason": reason}
 
     def _file(self, path: str) -> File:

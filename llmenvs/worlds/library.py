@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 from llmenvs.data.search_qa import load_corpus
 from llmenvs.retrievers import BM25Retriever, Passage
 from llmenvs.tools import ToolError, tool
-from llmenvs.worlds.world import TABLE, Call, World
+from llmenvs.worlds.declining import DecliningWorld
+from llmenvs.worlds.world import TABLE, Call
 
 CLOSED = "reference"
 """The list that may not be changed."""
@@ -34,15 +35,8 @@ class Entry:
     passage_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """A request that was declined."""
-
-    reason: str
-
-
 @dataclass(eq=False)
-class LibraryWorld(World):
+class LibraryWorld(DecliningWorld):
     """Articles that can be searched and read, and a reader's lists of them."""
 
     RULES: ClassVar[str] = (
@@ -54,7 +48,6 @@ class LibraryWorld(World):
     MISSTEP: ClassVar[Call] = ("decline", {"reason": "already_listed"})
 
     entries: dict[str, Entry] = field(default_factory=dict, metadata=TABLE)
-    declines: dict[str, Decline] = field(default_factory=dict, metadata=TABLE)
 
     @tool(timeout_s=None)
     def search_articles(self, query: str, limit: int = 3) -> dict[str, Any]:
@@ -122,7 +115,7 @@ class LibraryWorld(World):
     @tool(timeout_s=None)
     def decline(self, reason: Literal["closed_list", "already_listed"]) -> dict[str, Any]:
         """Put on record that the request was declined, and why."""
-        self.declines[f"D-{len(self.declines) + 1}"] = Decline(reason)
+        self.record_decline(reason)
         return {"declined": True, "reason": reason}
 
     def _passage(self, article_id: str) -> Passage:

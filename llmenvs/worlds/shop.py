@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
 from llmenvs.tools import ToolError, tool
-from llmenvs.worlds.world import TABLE, Call, World
+from llmenvs.worlds.declining import DecliningWorld
+from llmenvs.worlds.world import TABLE, Call
 
 REFUND_DAYS = 30
 """How long after its delivery an order may be refunded."""
@@ -55,16 +56,8 @@ class Refund:
     amount: float
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """A request that was declined."""
-
-    order_id: str
-    reason: str
-
-
 @dataclass(eq=False)
-class ShopWorld(World):
+class ShopWorld(DecliningWorld):
     """A shop's books, as its support desk sees them."""
 
     RULES: ClassVar[str] = (
@@ -83,7 +76,6 @@ class ShopWorld(World):
     customers: dict[str, Customer] = field(default_factory=dict, metadata=TABLE)
     orders: dict[str, Order] = field(default_factory=dict, metadata=TABLE)
     refunds: dict[str, Refund] = field(default_factory=dict, metadata=TABLE)
-    declines: dict[str, Decline] = field(default_factory=dict, metadata=TABLE)
 
     @tool(timeout_s=None)
     def find_customer(self, email: str) -> dict[str, Any]:
@@ -214,7 +206,7 @@ class ShopWorld(World):
     ) -> dict[str, Any]:
         """Put on record that a request about an order was declined, and why."""
         self._order(order_id)
-        self.declines[f"X-{len(self.declines) + 1}"] = Decline(order_id, reason)
+        self.record_decline(reason, order_id)
         return {"order_id": order_id, "declined": True, "reason": reason}
 
     def _order(self, order_id: str) -> Order:

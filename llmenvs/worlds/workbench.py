@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
 from llmenvs.tools import ToolError, tool
-from llmenvs.worlds.world import TABLE, Call, World
+from llmenvs.worlds.declining import DecliningWorld
+from llmenvs.worlds.world import TABLE, Call
 
 FACTORS = {
     "length": {"mm": 0.001, "cm": 0.01, "m": 1.0, "km": 1000.0, "in": 0.0254, "ft": 0.3048}
@@ -32,15 +33,8 @@ class Reading:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """A request that was declined."""
-
-    reason: str
-
-
 @dataclass(eq=False)
-class WorkbenchWorld(World):
+class WorkbenchWorld(DecliningWorld):
     """A workshop's calculators and its logbook, in which nothing is ever changed."""
 
     RULES: ClassVar[str] = (
@@ -52,7 +46,6 @@ class WorkbenchWorld(World):
     MISSTEP: ClassVar[Call] = ("decline", {"reason": "over_safe_load"})
 
     readings: dict[str, Reading] = field(default_factory=dict, metadata=TABLE)
-    declines: dict[str, Decline] = field(default_factory=dict, metadata=TABLE)
 
     @tool(timeout_s=None)
     def convert_unit(self, value: float, unit: str, to: str) -> dict[str, Any]:
@@ -152,5 +145,5 @@ class WorkbenchWorld(World):
     @tool(timeout_s=None)
     def decline(self, reason: Literal["over_safe_load"]) -> dict[str, Any]:
         """Put on record that the request was declined, and why."""
-        self.declines[f"D-{len(self.declines) + 1}"] = Decline(reason)
+        self.record_decline(reason)
         return {"declined": True, "reason": reason}
