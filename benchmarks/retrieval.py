@@ -10,8 +10,6 @@ rank_bm25 as terms, while ours are text. ``--part`` runs one of ``bm25``, ``dens
 
 import argparse
 import json
-import os
-import platform
 import resource
 import signal
 import socket
@@ -21,12 +19,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import faiss as _faiss
 import numpy as np
+from machine import cpu_and_packages
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]  # it ships no types
 from retrieval_corpus import SEED, Words, make_passages, make_queries
@@ -340,20 +338,6 @@ def bench_service(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, Any]:
-    """Describe the machine and what is installed."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "seed": SEED,
-    }
-
-
 def main() -> None:
     """Run the parts and print, or also write, a row for each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -374,7 +358,15 @@ def main() -> None:
     rows = []
     for name in args.part or parts:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(json.dumps({**parts[name](args, Path(folder)), **machine()}))
+            rows.append(
+                json.dumps(
+                    {
+                        **parts[name](args, Path(folder)),
+                        **cpu_and_packages(PACKAGES),
+                        "seed": SEED,
+                    }
+                )
+            )
         print(rows[-1], flush=True)
     if args.out is not None:
         args.out.write_text("\n".join(rows) + "\n", "utf-8")

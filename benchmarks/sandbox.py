@@ -18,14 +18,12 @@ large as a trainer. ``memory`` and ``leftovers`` read /proc.
 import argparse
 import json
 import os
-import platform
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -33,7 +31,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llmenvs import __version__
+from machine import system
+from sandbox_traces import (
+    all_identities,
+    descendants,
+    difference,
+    identities,
+    resident_bytes,
+    traces,
+)
+
 from llmenvs.verifiers.code import (
     Call,
     Ending,
@@ -44,6 +51,7 @@ from llmenvs.verifiers.code import (
     StdinJob,
     open_sandbox,
 )
+from llmenvs.verifiers.code.open_sandbox import why_not
 from llmenvs.verifiers.code.outer import Outer
 
 PROTOTYPE = Path(__file__).parents[2] / "shared" / "sandbox-prototype"
@@ -52,21 +60,23 @@ FUNCTION = "def double(x):\n    return 2 * x\n"
 LIMITS = Limits()
 
 
-def machine() -> dict[str, object]:
-    """What the figures depend on."""
-    return {
-        "llmenvs": __version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-    }
+def usable_layers() -> list[Outer]:
+    """The layers that this machine has; of the others it is said why not."""
+    reasons = {outer: why_not(outer) for outer in Outer}
+    for outer, reason in reasons.items():
+        if reason:
+            print(f"{outer.value} is left out: {reason}", file=sys.stderr)
+    return [outer for outer, reason in reasons.items() if not reason]
+
+
+def load() -> dict[str, object]:
+    """What else the machine had to do."""
+    return {"load": round(os.getloadavg()[0], 1)}
 
 
 def report(benchmark: str, **figures: object) -> None:
     """Print a row."""
-    print(json.dumps({"benchmark": benchmark, **figures, **machine()}), flush=True)
+    print(json.dumps({"benchmark": benchmark, **figures, **system(), **load()}), flush=True)
 
 
 def runs_per_s(run: Callable[[int], None], *, workers: int, runs: int) -> float:
@@ -142,7 +152,7 @@ def measure_throughput(rounds: int, runs: int) -> None:
     for preload in ([], ["numpy"]):
         for workers in (1, 2, 3, 4) if not preload else (2,):
             prototype = Prototype(workers, preload)
-            for outer in Outer:
+            for outer in usable_layers():
                 with open_sandbox("local", workers=workers, preload=preload, outer=outer) as ours:
                     warm(ours, workers)
                     compare(
@@ -227,7 +237,7 @@ def measure_evalplus(peer: str, parent_gib: float, rounds: int, runs: int) -> No
 
 def measure_times(repeats: int) -> None:
     """Starts of a sandbox with its probe, and how long after a limit a run is gone."""
-    for outer in Outer:
+    for outer in usable_layers():
         for preload in ((), ("numpy",), ("numpy", "sympy")):
             starts = []
             for _ in range(repeats):
@@ -280,7 +290,7 @@ def measure_memory(runs: int) -> None:
 
 def measure_leftovers(runs: int) -> None:
     """What is left after many runs and a close, and after ``kill -9`` of the process itself."""
-    for outer in Outer:
+    for outer in usable_layers():
         before = traces()
         with open_sandbox("local", workers=2, outer=outer) as sandbox:
             warm(sandbox, 2)
@@ -309,73 +319,6 @@ def measure_leftovers(runs: int) -> None:
         alive = all_identities(zombies=False)  # init alone can reap what has lost its parent
         left = difference(before, traces()) | {"processes": len(started & alive)}
         report("left after kill -9", outer=outer, started=len(started), **left)
-
-
-def traces() -> dict[str, set[str]]:
-    """What a sandbox could leave behind on this machine."""
-    folders = [Path(tempfile.gettempdir()), Path("/dev/shm")]  # noqa: S108
-    shared = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
-    return {
-        "files": {str(path) for folder in folders for path in folder.glob("*llmenvs-sandbox*")},
-        "shared_memory": set(shared),
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/*llmenvs*")},
-        "descriptors": {
-            f"{fd}" for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")
-        },
-        "mounts": set(Path("/proc/mounts").read_text().splitlines()),
-    }
-
-
-def difference(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict[str, object]:
-    """Count what is new of each kind."""
-    return {name: len(after[name] - before[name]) for name in before}
-
-
-def processes() -> list[int]:
-    """All process ids."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def identities(pids: list[int], *, zombies: bool = True) -> set[tuple[int, str]]:
-    """Processes as numbers that may be used again, and times of start."""
-    found = set()
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if zombies or fields[0] != "Z":
-            found.add((pid, fields[19]))
-    return found
-
-
-def all_identities(*, zombies: bool = True) -> set[tuple[int, str]]:
-    """All processes there are."""
-    return identities(processes(), zombies=zombies)
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs."""
-    parents: dict[int, int] = {}
-    for each in processes():
-        try:
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[each] = int(fields[1])
-    found = [pid]
-    for parent in found:
-        found += [child for child, of in parents.items() if of == parent]
-    return found[1:]
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process, 0 if it is gone."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ import argparse
 import concurrent.futures
 import json
 import multiprocessing
-import platform
 import statistics
 import subprocess
 import sys
@@ -27,8 +26,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from machine import system
 
-from llmenvs import __version__
 from llmenvs.verifiers.judge import judge
 from llmenvs.verifiers.length import LengthVerifier
 from llmenvs.verifiers.scoring import score_many
@@ -64,17 +63,6 @@ def with_executor(rows: Rows, *, workers: int, chunk: int) -> list[Verdict]:
     """Score in a `ProcessPoolExecutor`, which starts its processes as multiprocessing does."""
     with concurrent.futures.ProcessPoolExecutor(workers) as executor:
         return list(executor.map(score_row, rows, chunksize=chunk))
-
-
-def machine() -> dict[str, object]:
-    """What the figures depend on."""
-    return {
-        "llmenvs": __version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
-        "cores": multiprocessing.cpu_count(),
-    }
 
 
 def measure_throughput(num_rows: int, workers: int, repeats: int) -> None:
@@ -118,7 +106,7 @@ def measure_throughput(num_rows: int, workers: int, repeats: int) -> None:
             "rows_per_s_relative_to_this_way": round(median / ours, 2),
             "seed": 0,
         }
-        print(json.dumps({**row, **machine()}), flush=True)
+        print(json.dumps({**row, **system()}), flush=True)
 
 
 def measure_memory(num_rows: int, workers: int) -> None:
@@ -153,7 +141,7 @@ def measure_memory(num_rows: int, workers: int) -> None:
                 "seconds": round(seconds, 1),
                 "rows_per_s": round(size / seconds),
             }
-            print(json.dumps({**row, **machine()}), flush=True)
+            print(json.dumps({**row, **system()}), flush=True)
 
 
 def sample_peaks(process: subprocess.Popen[bytes]) -> tuple[int, int]:

@@ -11,15 +11,14 @@ are made on the first run, which takes minutes; ``--part`` leaves them out.
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from machine import cpu_and_packages
 
 from llmenvs.data.search_qa import (
     final_answer,
@@ -167,19 +166,6 @@ def mean(values: Iterable[float]) -> float:
     return round(sum(listed) / len(listed), 4)
 
 
-def machine() -> dict[str, Any]:
-    """Return what this was measured on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-    }
-
-
 def main() -> None:
     """Measure and print, or write, one line a measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -201,7 +187,7 @@ def main() -> None:
         peer_bm25 = BM25Retriever.from_passages(load_corpus(), engine="rank-bm25", method="okapi")
         lines.append(measure("rank-bm25 (a part)", peer_bm25, peer))
         lines.append(measure("bm25 (the same part)", bm25, peer))
-    text = "".join(json.dumps({**line, **machine()}) + "\n" for line in lines)
+    text = "".join(json.dumps({**line, **cpu_and_packages(PACKAGES)}) + "\n" for line in lines)
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
     print(text, end="")

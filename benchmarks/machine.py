@@ -1,0 +1,34 @@
+"""What a figure depends on: the machine, the interpreter and the packages."""
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from llmenvs import __version__
+
+
+def cpu_and_packages(packages: Iterable[str]) -> dict[str, Any]:
+    """Return the processor, its cores, Python's version and those of ``packages``."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def system() -> dict[str, Any]:
+    """Return the versions of this package, Python and the system, and the cores."""
+    return {
+        "llmenvs": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cores": os.cpu_count(),
+    }
