@@ -15,6 +15,7 @@ from typing import Any
 
 from llmenvs.agents.checkpoints import Checkpoints
 from llmenvs.bench.records import write_trajectories
+from llmenvs.run_owner import check_owner
 from llmenvs.trajectory import Trajectory, episodes_of
 
 
@@ -106,17 +107,7 @@ class RunFolder:
                     "overwrite it"
                 )
             return
-        try:
-            theirs = json.loads(self._owner.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{self._owner} is not JSON ({error}); overwrite the run") from error
-        ours = json.loads(json.dumps(identity))  # as it is read back: tuples are lists
-        for key in sorted({*ours, *theirs}):
-            if theirs.get(key) != ours.get(key):
-                raise ValueError(
-                    f"{self.path} holds another run: its {key} is {theirs.get(key)!r}, not "
-                    f"{ours.get(key)!r}; choose another folder, or overwrite it"
-                )
+        check_owner(self._owner, identity)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

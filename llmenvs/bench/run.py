@@ -23,6 +23,7 @@ from llmenvs.bench.records import write_summary, write_trajectories
 from llmenvs.env_making import make_text_env
 from llmenvs.policy import Policy
 from llmenvs.rollout import rollout
+from llmenvs.run_owner import check_owner
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import StopReason, Trajectory
 
@@ -219,13 +220,7 @@ def _claim(folder: Path, identity: Mapping[str, Any], *, overwrite: bool) -> Non
         for path in (records, owner, folder / "summary.json"):
             path.unlink(missing_ok=True)
     if owner.exists():
-        theirs = json.loads(owner.read_text(encoding="utf-8"))
-        for key, value in identity.items():
-            if theirs.get(key) != value:
-                raise ValueError(
-                    f"{folder} holds another run: its {key} is {theirs.get(key)!r}, not {value!r}; "
-                    "choose another folder, or overwrite it"
-                )
+        check_owner(owner, identity)
     elif records.exists():
         raise ValueError(f"{folder} holds episodes of nobody's run; choose another folder")
     owner.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")

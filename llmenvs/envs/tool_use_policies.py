@@ -13,11 +13,12 @@ import numpy as np
 
 from llmenvs.envs.tool_scripts import random_call, value_off
 from llmenvs.envs.tool_text import Protocol, call_text, response_text, results_in
+from llmenvs.envs.tool_use_goals import goal_of_scenario
 from llmenvs.envs.tool_use_prompt import session_in
 from llmenvs.policy import FunctionPolicy, Policy, Prompt, ToolSchema
 from llmenvs.tasks import TaskSet, TaskSource
 from llmenvs.worlds.requests import scenario_of, task_id_of_session
-from llmenvs.worlds.scenario import Scenario, Step, solve
+from llmenvs.worlds.scenario import Scenario, Solution, Step
 from llmenvs.worlds.world import BUSY
 
 
@@ -60,7 +61,8 @@ def scripted_policies(
 
 def _follow(prompt: Prompt, protocol: Protocol, *, slip: Slip | None = None) -> str:
     """Return the next call of the plan, or the answer once all are made or one has failed."""
-    scenario = scenario_of(task_id_of_session(int(session_in(prompt.messages))))
+    task_id = task_id_of_session(int(session_in(prompt.messages)))
+    scenario, solution = scenario_of(task_id), goal_of_scenario(task_id).solution
     texts = [text for text in results_in(prompt.messages) if text != BUSY.text]
     if texts and texts[-1].startswith("Error: "):
         return response_text("That could not be done.", protocol)
@@ -71,20 +73,20 @@ def _follow(prompt: Prompt, protocol: Protocol, *, slip: Slip | None = None) -> 
     if len(results) < len(steps):
         step = steps[len(results)]
         arguments = step.resolved(results)
-        if slip is Slip.WRONG_VALUE and len(results) == _last_change(scenario):
+        if slip is Slip.WRONG_VALUE and len(results) == _last_change(scenario, solution):
             arguments = _with_one_value_off(arguments)
         return call_text([{"name": step.tool, "parameters": arguments}], protocol)
     response = scenario.response.format(*results)
     if slip is Slip.WRONG_VALUE:
-        for fact in solve(scenario).facts:
+        for fact in solution.facts:
             response = response.replace(fact, value_off(fact))
     return response_text(response, protocol)
 
 
-def _last_change(scenario: Scenario) -> int | None:
+def _last_change(scenario: Scenario, solution: Solution) -> int | None:
     """Return which call of the plan is the last that changes the world."""
     world, last = scenario.world, None
-    for number, (name, arguments) in enumerate(solve(scenario).calls):
+    for number, (name, arguments) in enumerate(solution.calls):
         after, result = world.call(name, arguments)
         while result == BUSY:
             after, result = after.call(name, arguments)

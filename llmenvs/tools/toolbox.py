@@ -65,7 +65,7 @@ class Toolbox:
         """The schemas as a prompt shows them: one JSON object a line."""
         return "\n".join(json.dumps(schema, ensure_ascii=False) for schema in self.schemas)
 
-    @property
+    @cached_property
     def schemas(self) -> list[ToolSchema]:
         """What the policy is shown, in their order."""
         return [tool.schema for tool in self._tools.values()]
