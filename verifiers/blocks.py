@@ -6,9 +6,8 @@ What stands in ``<information>`` was written by the environment and never counts
 
 import re
 
+from llmenvs.verifiers.answer_spans import policy_text
 from llmenvs.verifiers.format import without_end_mark
-
-INFORMATION = "information"
 
 _FENCE = re.compile(r"[ \t]*```[^\n`]*\n(?P<body>.*)\n?```[ \t]*", re.DOTALL)
 
@@ -26,7 +25,7 @@ def checked_text(completion: str, block: str | None) -> str | None:
     >>> checked_text("<think>1?</think> 2", None)
     '2'
     """
-    text = without_blocks(without_end_mark(completion), INFORMATION)
+    text = policy_text(without_end_mark(completion))
     if block != "think":
         text = text[text.rfind("</think>") + len("</think>") :] if "</think>" in text else text
     if block is None:
@@ -48,22 +47,6 @@ def block_bodies(text: str, tag: str) -> list[str]:
         if start >= 0:
             bodies.append(piece[start + len(opening) :])
     return bodies
-
-
-def without_blocks(text: str, tag: str) -> str:
-    """Return ``text`` without the blocks of that tag; one that is never closed goes to the end.
-
-    >>> without_blocks("a <b>c</b> d <b>e", "b")
-    'a  d '
-    """
-    opening, closing = f"<{tag}>", f"</{tag}>"
-    kept = []
-    start = 0
-    while (opened := text.find(opening, start)) >= 0:
-        kept.append(text[start:opened])
-        closed = text.find(closing, opened)
-        start = len(text) if closed < 0 else closed + len(closing)
-    return "".join([*kept, text[start:]])
 
 
 def without_fence(text: str) -> str:

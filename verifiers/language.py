@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmenvs.verifiers.blocks import INFORMATION, without_blocks
+from llmenvs.verifiers.answer_spans import policy_text
 from llmenvs.verifiers.language_detector import is_surely_another
 from llmenvs.verifiers.language_words import Word, words_of
 from llmenvs.verifiers.verdict import Verdict
@@ -163,8 +163,8 @@ def reasoning_of(completion: str, block: str | None) -> str:
     'opened by the prompt\ncut off'
     """
     if block is None:
-        return without_blocks(completion, INFORMATION)
-    tag = re.compile(rf"<(?P<slash>/?)(?P<name>{re.escape(block)}|{INFORMATION})>")
+        return policy_text(completion)
+    tag = re.compile(rf"<(?P<slash>/?)(?P<name>{re.escape(block)}|information)>")
     bodies = []
     first = completion.find(f"</{block}>")
     opened_by_prompt = first >= 0 and f"<{block}>" not in completion[:first]

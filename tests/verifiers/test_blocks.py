@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmenvs.verifiers.blocks import block_bodies, checked_text, without_blocks, without_fence
+from llmenvs.verifiers.blocks import block_bodies, checked_text, without_fence
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from llmenvs.verifiers.blocks import block_bodies, checked_text, without_blocks,
         ("<information><answer>3</answer></information><answer>4</answer>", "answer", "4"),
         ("<answer>4</answer><information><answer>3</answer>", "answer", "4"),
         ("4<|im_end|>", None, "4"),
+        ("<ans<information>x</information>wer>4</answer>", "answer", None),
     ],
 )
 def test_the_last_block_after_the_thought_counts(
@@ -35,7 +36,6 @@ def test_an_opening_tag_within_a_block_starts_it_again() -> None:
 
 @pytest.mark.parametrize("flood", ["<a>" * 300_000, "</a>" * 250_000, "<a></a>" * 140_000])
 def test_floods_of_tags_take_one_pass(flood: str) -> None:
-    assert "<a>" not in without_blocks(flood, "a")
     assert all(body == "" for body in block_bodies(flood, "a"))
 
 
