@@ -7,6 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from llmenvs.agents.decoding import pad_left
+from llmenvs.agents.kept_states import (
+    CachingDecoder,
+    KeptStates,
+    StackedStates,
+    stack_states,
+    states_of_row,
+)
 
 
 class CausalLM(nn.Module):
@@ -75,23 +82,13 @@ class CausalLM(nn.Module):
         return CausalLMDecoder(self.model)
 
 
-class CausalLMDecoder:
+class CausalLMDecoder(CachingDecoder):
     """A `Decoder` over the cache of ``transformers``; short sequences are padded on the left."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._cache: Any = None
         self._real: Tensor | None = None  # (B, T) bool, None where nothing is padded
-        self._length = 0
-
-    def start(self, sequences: Sequence[Sequence[int]]) -> Tensor:
-        """See `Decoder`."""
-        token_ids, self._real = pad_left(sequences, device=self._model.device)
-        self._cache, self._length = None, token_ids.shape[1]
-        positions = None
-        if self._real is not None:
-            positions = (self._real.cumsum(dim=1) - 1).clamp(min=0)
-        return self._run(token_ids, positions)
 
     def advance(self, rows: Tensor, token_ids: Tensor) -> Tensor:
         """See `Decoder`."""
@@ -102,8 +99,35 @@ class CausalLMDecoder:
             grown = torch.ones(len(rows), 1, dtype=torch.bool, device=rows.device)
             self._real = torch.cat([self._real[rows], grown], dim=1)
             positions = self._real.sum(dim=1, keepdim=True) - 1
-        self._length += 1
         return self._run(token_ids[:, None].to(rows.device), positions)
+
+    def keep(self, row: int) -> KeptStates | None:
+        """See `Decoder`; a layer that sees a window, or has no keys and values, is not kept."""
+        layers = getattr(self._cache, "layers", [])
+        if not layers or any(type(layer).__name__ != "DynamicLayer" for layer in layers):
+            return None
+        keys, values = [layer.keys for layer in layers], [layer.values for layer in layers]
+        return states_of_row(keys, values, self._real, row)
+
+    def _read(self, news: Sequence[Sequence[int]], kept: Sequence[KeptStates | None]) -> Tensor:
+        token_ids, real = pad_left(news, device=self._model.device)
+        self._cache, self._real = None, real
+        positions = None if real is None else (real.cumsum(dim=1) - 1).clamp(min=0)
+        if any(kept):
+            states = stack_states(kept)
+            self._go_on_from(states)
+            if real is None:
+                real = torch.ones_like(token_ids, dtype=torch.bool)
+            positions = states.real.sum(dim=1, keepdim=True) + (real.cumsum(dim=1) - 1).clamp(min=0)
+            self._real = torch.cat([states.real, real], dim=1)
+        return self._run(token_ids, positions)
+
+    def _go_on_from(self, states: StackedStates) -> None:
+        from transformers import DynamicCache
+
+        self._cache, self._real = DynamicCache(), states.real
+        for layer, (keys, values) in enumerate(zip(states.keys, states.values, strict=True)):
+            self._cache.update(keys, values, layer)
 
     def _run(self, token_ids: Tensor, positions: Tensor | None) -> Tensor:
         output = self._model(

@@ -10,6 +10,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from llmenvs.agents.kept_states import KeptStates
+
 PAD_ID = 0
 """What fills a short sequence; it is masked, so any id would do."""
 
@@ -17,8 +19,16 @@ PAD_ID = 0
 class Decoder(Protocol):
     """Sequences that grow by one token at a time."""
 
-    def start(self, sequences: Sequence[Sequence[int]]) -> Tensor:
-        """Read ``sequences``, none of them empty, and return the logits after each, (B, V)."""
+    def start(
+        self, sequences: Sequence[Sequence[int]], kept: Sequence[KeptStates | None] | None = None
+    ) -> Tensor:
+        """Read ``sequences``, none of them empty, and return the logits after each, (B, V).
+
+        Args:
+            sequences: B of them.
+            kept: what `keep` returned of the beginning of each, shorter than the sequence; None
+                where there is nothing. That much is not read again.
+        """
         ...
 
     def advance(self, rows: Tensor, token_ids: Tensor) -> Tensor:
@@ -31,6 +41,10 @@ class Decoder(Protocol):
         Returns:
             (B', V), the logits after each.
         """
+        ...
+
+    def keep(self, row: int) -> KeptStates | None:
+        """Return a copy of what is known of one of the sequences now; None if that cannot be."""
         ...
 
 
@@ -55,8 +69,11 @@ class RecomputingDecoder:
         self._device = device
         self._sequences: list[list[int]] = []
 
-    def start(self, sequences: Sequence[Sequence[int]]) -> Tensor:
-        """See `Decoder`."""
+    def start(
+        self, sequences: Sequence[Sequence[int]], kept: Sequence[KeptStates | None] | None = None
+    ) -> Tensor:
+        """See `Decoder`; nothing is ever kept."""
+        del kept
         self._sequences = [list(sequence) for sequence in sequences]
         return self._logits()
 
@@ -67,6 +84,10 @@ class RecomputingDecoder:
             for row, token_id in zip(rows.tolist(), token_ids.tolist(), strict=True)
         ]
         return self._logits()
+
+    def keep(self, row: int) -> None:
+        """See `Decoder`."""
+        del row
 
     def _logits(self) -> Tensor:
         lengths = torch.tensor([len(sequence) for sequence in self._sequences])

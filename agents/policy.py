@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from llmenvs.agents.decoding import LanguageModel, decoder_of
+from llmenvs.agents.decoding import Decoder, LanguageModel, decoder_of
+from llmenvs.agents.kept_states import EpisodeCache, KeptStates
 from llmenvs.policy import Prompt
 from llmenvs.tokenizers import Tokenizer
 from llmenvs.transcript import Completion
@@ -22,6 +23,9 @@ from llmenvs.transcript import Completion
 class TransformerPolicy:
     """Samples from ``model`` until a stop string, the end of the turn, or the limit of tokens.
 
+    What the model has read of an episode is kept until its next turn, of which only what is new is
+    read then. It is forgotten when `version` changes.
+
     Args:
         model: from token ids (B, T) to logits (B, T, V); it must be causal, since sequences are
             padded on the right. A `LanguageModel` is sampled from with its cache.
@@ -29,9 +33,17 @@ class TransformerPolicy:
             embedding to a round size, get no probability.
         temperature: above 0, of the sampling and of `logprobs` alike, so that the ratio of new and
             old probabilities is 1 before the first update.
+        max_kept_bytes: of keys and values between the turns; 0 keeps none.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: Tokenizer, *, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Tokenizer,
+        *,
+        temperature: float = 1.0,
+        max_kept_bytes: int = 2 * 1024**3,
+    ) -> None:
         if temperature <= 0.0:
             raise ValueError(f"temperature must be above 0, got {temperature!r}")
         self.model = model
@@ -39,6 +51,8 @@ class TransformerPolicy:
         self.temperature = temperature
         self.version = 0
         """Counted up by the trainer with every update of the weights."""
+        self._episodes = EpisodeCache(max_kept_bytes)
+        self._kept_version = self.version
 
     @property
     def device(self) -> torch.device:
@@ -52,19 +66,55 @@ class TransformerPolicy:
         if not all(len(prompt.token_ids) for prompt in prompts):
             raise ValueError("a prompt must have at least one token: the model has nothing to read")
         decoder = decoder_of(self.model, device=self.device)
-        distinct: dict[tuple[int, ...], int] = {}
-        places = [distinct.setdefault(tuple(p.token_ids), len(distinct)) for p in prompts]
-        logits = decoder.start(list(distinct))[torch.tensor(places, device=self.device)]
+        logits, places = self._start(decoder, prompts)
         unfinished = rows
         while True:
             token_ids = self._draw(unfinished, logits)
-            kept = [i for i, row in enumerate(unfinished) if not self._is_finished(row)]
+            kept = []
+            for index, row in enumerate(unfinished):
+                if self._is_finished(row):
+                    self._keep(decoder, places[index], row)
+                else:
+                    kept.append(index)
             if not kept:
                 return [self._completion(row) for row in rows]
             unfinished = [unfinished[i] for i in kept]
             places = [places[i] for i in kept]
             logits = decoder.advance(torch.tensor(places), token_ids[kept])
             places = list(range(len(unfinished)))
+
+    def forget_episodes(self) -> None:
+        """Free what is kept between turns."""
+        self._episodes.clear()
+
+    def _start(self, decoder: Decoder, prompts: Sequence[Prompt]) -> tuple[Tensor, list[int]]:
+        """Read the prompts, equal ones once; returns logits (B, V) and the place of each prompt."""
+        if self._kept_version != self.version:
+            self._episodes.clear()
+            self._kept_version = self.version
+        distinct: dict[tuple[int, ...], int] = {}
+        kept: list[KeptStates | None] = []
+        places = []
+        for prompt in prompts:
+            token_ids = tuple(prompt.token_ids)
+            states = self._episodes.take(prompt.episode_id, token_ids)
+            place = distinct.setdefault(token_ids, len(distinct))
+            places.append(place)
+            if place == len(kept):
+                kept.append(states)
+            elif kept[place] is None:
+                kept[place] = states
+        logits = decoder.start(list(distinct), kept)
+        return logits[torch.tensor(places, device=self.device)], places
+
+    def _keep(self, decoder: Decoder, place: int, row: "_Row") -> None:
+        """Keep what has been read: everything but the token that was drawn last."""
+        if self._episodes.max_bytes == 0:
+            return
+        states = decoder.keep(place)
+        if states is not None:
+            read = (*row.prompt.token_ids, *row.token_ids[:-1])
+            self._episodes.put(row.prompt.episode_id, read, states)
 
     def logprobs(self, token_ids: Tensor, *, loss_mask: Tensor | None = None) -> Tensor:
         """Return the log-probability of each token after those before it, with gradient.

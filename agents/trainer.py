@@ -132,6 +132,7 @@ class EpisodeSource:
             sampling_seed=sampling_seed,
             limits=self._limits,
         )
+        self._policy.forget_episodes()  # the update needs the memory
         if self._sampler is not None:
             self._sampler.update(trajectories)
         return trajectories

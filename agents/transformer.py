@@ -8,6 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from llmenvs.agents.decoding import pad_left
+from llmenvs.agents.kept_states import (
+    CachingDecoder,
+    KeptStates,
+    StackedStates,
+    stack_states,
+    states_of_row,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ class _Block(nn.Module):
         return output
 
 
-class TransformerDecoder:
+class TransformerDecoder(CachingDecoder):
     """A `Decoder` that keeps each block's keys and values; short sequences are padded on the left.
 
     Args:
@@ -167,38 +174,49 @@ class TransformerDecoder:
         self._model = model
         self._keys: list[Tensor] = []  # of each block, (B, heads, T, width / heads)
         self._values: list[Tensor] = []
-        self._lengths = torch.empty(0)  # (B,) int64, without the padding
-        self._real: Tensor | None = None  # (B, T) bool; None where nothing is padded
-
-    def start(self, sequences: Sequence[Sequence[int]]) -> Tensor:
-        """See `Decoder`."""
-        device = self._model.head.weight.device
-        token_ids, self._real = pad_left(sequences, device=device)
-        length = token_ids.shape[1]
-        self._model.check_length(length)
-        self._lengths = torch.tensor([len(s) for s in sequences], device=device)
-        padding = (length - self._lengths)[:, None]
-        positions = (torch.arange(length, device=device) - padding).clamp(min=0)
-        causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
-        # A padding token sees itself: attention over nothing would be NaN.
-        seen = causal if self._real is None else causal & self._real[:, None, None, :]
-        seen = seen | torch.eye(length, dtype=torch.bool, device=device)
-        self._keys, self._values = [], []
-        return self._run(token_ids, positions, seen)
+        self._real = torch.empty(0, dtype=torch.bool)  # (B, T), False where there is padding
 
     def advance(self, rows: Tensor, token_ids: Tensor) -> Tensor:
         """See `Decoder`."""
-        rows, token_ids = rows.to(self._lengths.device), token_ids.to(self._lengths.device)
+        rows, token_ids = rows.to(self._real.device), token_ids.to(self._real.device)
         self._keys = [keys[rows] for keys in self._keys]
         self._values = [values[rows] for values in self._values]
-        self._lengths = self._lengths[rows] + 1
-        self._model.check_length(int(self._lengths.max()))
-        seen = None
-        if self._real is not None:
-            grown = torch.ones(len(rows), 1, dtype=torch.bool, device=rows.device)
-            self._real = torch.cat([self._real[rows], grown], dim=1)
-            seen = self._real[:, None, None, :]
-        return self._run(token_ids[:, None], (self._lengths - 1)[:, None], seen)
+        grown = torch.ones(len(rows), 1, dtype=torch.bool, device=rows.device)
+        self._real = torch.cat([self._real[rows], grown], dim=1)
+        lengths = self._real.sum(dim=1, keepdim=True)
+        self._model.check_length(int(lengths.max()))
+        seen = None if bool(self._real.all()) else self._real[:, None, None, :]
+        return self._run(token_ids[:, None], lengths - 1, seen)
+
+    def keep(self, row: int) -> KeptStates:
+        """See `Decoder`."""
+        return states_of_row(self._keys, self._values, self._real, row)
+
+    def _read(self, news: Sequence[Sequence[int]], kept: Sequence[KeptStates | None]) -> Tensor:
+        device = self._model.head.weight.device
+        token_ids, padded = pad_left(news, device=device)
+        real = torch.ones_like(token_ids, dtype=torch.bool) if padded is None else padded
+        self._keys, self._values = [], []
+        self._real = torch.empty(len(news), 0, dtype=torch.bool, device=device)
+        if any(kept):
+            self._go_on_from(stack_states(kept))
+        num_kept = self._real.sum(dim=1, keepdim=True)
+        self._real = torch.cat([self._real, real], dim=1)
+        self._model.check_length(int(self._real.sum(dim=1).max()))
+        positions = num_kept + (real.cumsum(dim=1) - 1).clamp(min=0)
+        return self._run(token_ids, positions, self._seen(token_ids.shape[1]))
+
+    def _go_on_from(self, states: StackedStates) -> None:
+        self._keys, self._values, self._real = states
+
+    def _seen(self, num_new: int) -> Tensor:
+        """Return what each of the last tokens may attend to, broadcast to (B, heads, new, T)."""
+        length = self._real.shape[1]
+        earlier = torch.ones(num_new, length, dtype=torch.bool, device=self._real.device)
+        earlier = earlier.tril(length - num_new)
+        # A padding token sees itself: attention over nothing would be NaN.
+        itself = earlier.triu(length - num_new)
+        return (earlier & self._real[:, None, None, :]) | itself
 
     def _run(self, token_ids: Tensor, positions: Tensor, seen: Tensor | None) -> Tensor:
         """Return the last logits; ``seen`` is the attention mask, broadcast to (B, heads, T, S)."""
