@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from llmenvs.agents.decoding import pad_left
+from llmenvs.agents.growing_tensor import are_all_rows
 from llmenvs.agents.kept_states import (
     CachingDecoder,
     KeptStates,
@@ -89,29 +90,32 @@ class CausalLMDecoder(CachingDecoder):
         self._model = model
         self._cache: Any = None
         self._real: Tensor | None = None  # (B, T) bool, None where nothing is padded
+        self._num_rows = 0  # B
 
     def advance(self, rows: Tensor, token_ids: Tensor) -> Tensor:
         """See `Decoder`."""
-        rows = rows.to(self._model.device)
-        self._cache.reorder_cache(rows)
+        if not are_all_rows(rows, self._num_rows):
+            self._select(rows.to(self._model.device))
         positions = None
         if self._real is not None:
-            grown = torch.ones(len(rows), 1, dtype=torch.bool, device=rows.device)
-            self._real = torch.cat([self._real[rows], grown], dim=1)
+            grown = torch.ones(len(rows), 1, dtype=torch.bool, device=self._real.device)
+            self._real = torch.cat([self._real, grown], dim=1)
             positions = self._real.sum(dim=1, keepdim=True) - 1
-        return self._run(token_ids[:, None].to(rows.device), positions)
+        return self._run(token_ids[:, None].to(self._model.device), positions)
 
     def keep(self, row: int) -> KeptStates | None:
         """See `Decoder`; a layer that sees a window, or has no keys and values, is not kept."""
-        layers = getattr(self._cache, "layers", [])
-        if not layers or any(type(layer).__name__ != "DynamicLayer" for layer in layers):
+        from llmenvs.agents.growing_cache import is_growing
+
+        if not is_growing(self._cache):
             return None
-        keys, values = [layer.keys for layer in layers], [layer.values for layer in layers]
+        keys = [layer.keys for layer in self._cache.layers]
+        values = [layer.values for layer in self._cache.layers]
         return states_of_row(keys, values, self._real, row)
 
     def _read(self, news: Sequence[Sequence[int]], kept: Sequence[KeptStates | None]) -> Tensor:
         token_ids, real = pad_left(news, device=self._model.device)
-        self._cache, self._real = None, real
+        self._cache, self._real, self._num_rows = None, real, len(news)
         positions = None if real is None else (real.cumsum(dim=1) - 1).clamp(min=0)
         if any(kept):
             states = stack_states(kept)
@@ -123,11 +127,18 @@ class CausalLMDecoder(CachingDecoder):
         return self._run(token_ids, positions)
 
     def _go_on_from(self, states: StackedStates) -> None:
-        from transformers import DynamicCache
+        from llmenvs.agents.growing_cache import growing_cache
 
-        self._cache, self._real = DynamicCache(), states.real
-        for layer, (keys, values) in enumerate(zip(states.keys, states.values, strict=True)):
-            self._cache.update(keys, values, layer)
+        self._cache, self._real = growing_cache(states), states.real
+        self._num_rows = len(states.real)
+
+    def _select(self, rows: Tensor) -> None:
+        from llmenvs.agents.growing_cache import select_rows
+
+        select_rows(self._cache, rows)
+        self._num_rows = len(rows)
+        if self._real is not None:
+            self._real = self._real[rows]
 
     def _run(self, token_ids: Tensor, positions: Tensor | None) -> Tensor:
         output = self._model(
@@ -138,6 +149,10 @@ class CausalLMDecoder(CachingDecoder):
             use_cache=True,
             logits_to_keep=1,
         )
-        self._cache = output.past_key_values
+        if self._cache is None:
+            from llmenvs.agents.growing_cache import let_grow
+
+            self._cache = output.past_key_values
+            let_grow(self._cache)
         logits: Tensor = output.logits[:, -1]
         return logits

@@ -17,6 +17,7 @@ import torch
 
 from llmenvs.agents.causal_lm import CausalLM
 from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.smollm import SMOLLM2, smollm2_folder
 from llmenvs.agents.transformer import Transformer, TransformerConfig
 from llmenvs.tokenizers import ByteTokenizer, FastTokenizer, Tokenizer, TransformersTokenizer
 
@@ -59,13 +60,16 @@ def load_policy(source: str, *, temperature: float = 1.0) -> TransformerPolicy:
     """Return the policy of a folder, or of a name that ``transformers`` knows.
 
     Args:
-        source: a folder that `save_model` or ``save_pretrained`` made, or a model's name.
+        source: a folder that `save_model` or ``save_pretrained`` made, a model's name, or
+            ``smollm2-135m-instruct``, which needs no hub, see `smollm2_folder`.
         temperature: see `TransformerPolicy`.
 
     Raises:
         ValueError: there is no model, or it cannot be read.
         ModuleNotFoundError: ``transformers``, which it needs, is not installed.
     """
+    if source == SMOLLM2:
+        source = str(smollm2_folder())
     config = Path(source) / _CONFIG
     if Path(source).is_dir() and not config.is_file():
         raise ValueError(f"{source} is no model: {_CONFIG} is missing")

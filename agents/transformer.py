@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from llmenvs.agents.decoding import pad_left
+from llmenvs.agents.growing_tensor import GrowingTensor, are_all_rows
 from llmenvs.agents.kept_states import (
     CachingDecoder,
     KeptStates,
@@ -172,17 +173,19 @@ class TransformerDecoder(CachingDecoder):
 
     def __init__(self, model: Transformer) -> None:
         self._model = model
-        self._keys: list[Tensor] = []  # of each block, (B, heads, T, width / heads)
-        self._values: list[Tensor] = []
+        self._keys: list[GrowingTensor] = []  # of each block, (B, heads, T, width / heads)
+        self._values: list[GrowingTensor] = []
         self._real = torch.empty(0, dtype=torch.bool)  # (B, T), False where there is padding
 
     def advance(self, rows: Tensor, token_ids: Tensor) -> Tensor:
         """See `Decoder`."""
         rows, token_ids = rows.to(self._real.device), token_ids.to(self._real.device)
-        self._keys = [keys[rows] for keys in self._keys]
-        self._values = [values[rows] for values in self._values]
+        if not are_all_rows(rows, len(self._real)):
+            for states in (*self._keys, *self._values):
+                states.select(rows)
+            self._real = self._real[rows]
         grown = torch.ones(len(rows), 1, dtype=torch.bool, device=rows.device)
-        self._real = torch.cat([self._real[rows], grown], dim=1)
+        self._real = torch.cat([self._real, grown], dim=1)
         lengths = self._real.sum(dim=1, keepdim=True)
         self._model.check_length(int(lengths.max()))
         seen = None if bool(self._real.all()) else self._real[:, None, None, :]
@@ -190,7 +193,9 @@ class TransformerDecoder(CachingDecoder):
 
     def keep(self, row: int) -> KeptStates:
         """See `Decoder`."""
-        return states_of_row(self._keys, self._values, self._real, row)
+        keys = [keys.states for keys in self._keys]
+        values = [values.states for values in self._values]
+        return states_of_row(keys, values, self._real, row)
 
     def _read(self, news: Sequence[Sequence[int]], kept: Sequence[KeptStates | None]) -> Tensor:
         device = self._model.head.weight.device
@@ -207,7 +212,9 @@ class TransformerDecoder(CachingDecoder):
         return self._run(token_ids, positions, self._seen(token_ids.shape[1]))
 
     def _go_on_from(self, states: StackedStates) -> None:
-        self._keys, self._values, self._real = states
+        self._keys = [GrowingTensor(keys) for keys in states.keys]
+        self._values = [GrowingTensor(values) for values in states.values]
+        self._real = states.real
 
     def _seen(self, num_new: int) -> Tensor:
         """Return what each of the last tokens may attend to, broadcast to (B, heads, new, T)."""
@@ -224,12 +231,11 @@ class TransformerDecoder(CachingDecoder):
         for number, block in enumerate(self._model.blocks):
             query, key, value = block.heads(hidden)  # type: ignore[operator]  # a ModuleList
             if number < len(self._keys):
-                key = torch.cat([self._keys[number], key], dim=2)
-                value = torch.cat([self._values[number], value], dim=2)
-                self._keys[number], self._values[number] = key, value
+                key = self._keys[number].append(key)
+                value = self._values[number].append(value)
             else:
-                self._keys.append(key)
-                self._values.append(value)
+                self._keys.append(GrowingTensor(key))
+                self._values.append(GrowingTensor(value))
             attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
             hidden = block.finish(hidden, attended)  # type: ignore[operator]
         logits: Tensor = self._model.head(self._model.norm(hidden[:, -1]))
