@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from llmenvs.agents.distributed import share, summed
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.trajectory import Trajectory, collate, episodes_of
 
@@ -137,11 +138,16 @@ def shuffled_minibatches(
 def micro_batches(episodes: Tensor, micro_batch_size: int | None) -> Iterator[Tensor]:
     """Yield the rows (b,) of each micro-batch, in order: all of them in one if the size is None.
 
+    Where several processes train together, those of this process's share of the episodes, which
+    may be none; see `llmenvs.agents.distributed`.
+
     Args:
         episodes: (B,) int64, see `TrainingBatch`.
         micro_batch_size: episodes at most, at least 1.
     """
-    numbers = episodes.unique_consecutive()
+    numbers = share(episodes.unique_consecutive())
+    if len(numbers) == 0:
+        return
     for chosen in numbers.split(len(numbers) if micro_batch_size is None else micro_batch_size):
         yield _rows_of(episodes, chosen)
 
@@ -166,4 +172,4 @@ def fixed_logprobs(policy: TransformerPolicy, batch: TrainingBatch, size: int) -
         logprobs[indices, : rows.token_ids.shape[1]] = policy.logprobs(
             rows.token_ids, loss_mask=rows.loss_mask
         )
-    return torch.where(batch.loss_mask, logprobs, 0.0)
+    return torch.where(batch.loss_mask, summed(logprobs), 0.0)

@@ -26,6 +26,7 @@ from llmenvs.agents.batching import (
     shuffled_minibatches,
     training_batch,
 )
+from llmenvs.agents.distributed import gathered
 from llmenvs.agents.episode_trainer import EpisodeTrainer, LearnerTrainer
 from llmenvs.agents.losses import dpo_loss
 from llmenvs.agents.optimization import Descent, Learner, frozen_copy
@@ -222,7 +223,7 @@ def _descend(
     descent: Descent = learner.descend(
         _losses(learner.policy, batch, beta, micro_batch_size, rewards)
     )
-    chosen, rejected = torch.cat(rewards, dim=1).unbind()
+    chosen, rejected = torch.cat(gathered(rewards), dim=1).unbind()
     return {
         "loss": descent.loss,
         "grad_norm": descent.grad_norm,
@@ -246,7 +247,7 @@ def _losses(
         rows = batch.rows(indices)
         at = episode_logprobs(policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask), rows)
         ref = episode_logprobs(_reference_of(rows), rows)
-        rewards.append(beta * (torch.stack(at).detach() - torch.stack(ref)))
+        rewards.append(beta * (torch.stack(at).detach() - torch.stack(ref)).cpu())
         yield dpo_loss(*at, *ref, beta=beta) * (len(at[0]) / num_pairs)
 
 

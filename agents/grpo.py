@@ -37,6 +37,7 @@ from llmenvs.agents.batching import (
     shuffled_minibatches,
     training_batch,
 )
+from llmenvs.agents.distributed import gathered
 from llmenvs.agents.episode_trainer import EpisodeTrainer
 from llmenvs.agents.losses import (
     clipped_surrogate_loss,
@@ -200,7 +201,7 @@ class GRPOTrainer(EpisodeTrainer[GRPOConfig]):
             for indices in shuffled_minibatches(batch.episodes, self.config.minibatch_size, rng):
                 losses = self._losses(batch.rows(indices), moved)
                 descents.append(self._learner.descend(losses))
-        count, kl, clipped, ref_kl = torch.stack(moved).sum(0).tolist()
+        count, kl, clipped, ref_kl = torch.stack(gathered(moved)).sum(0).tolist()
         update = {
             "loss": float(np.mean([descent.loss for descent in descents])),
             "grad_norm": float(np.mean([descent.grad_norm for descent in descents])),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from llmenvs.agents.distributed import add_gradients, share_weights
 from llmenvs.agents.policy import TransformerPolicy
 
 
@@ -62,6 +63,7 @@ class Learner:
         self._optimizer = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0)
         if reference is not None:
             self._modules["reference"] = reference.model
+        share_weights(list(self._modules.values()))
 
     def rng(self) -> np.random.Generator:
         """Return the generator of the iteration that is next."""
@@ -69,6 +71,8 @@ class Learner:
 
     def descend(self, losses: Iterable[Tensor]) -> Descent:
         """Take one step down the sum of ``losses``, each of which is freed before the next is made.
+
+        Where several processes train together, down the sum of those of all of them.
 
         Raises:
             FloatingPointError: a loss or the gradient is not finite; the weights are left as they
@@ -79,6 +83,7 @@ class Learner:
         for loss in losses:
             loss.backward()
             total += loss.item()
+        total = add_gradients(self._parameters, total)
         norm = float(nn.utils.clip_grad_norm_(self._parameters, self._max_grad_norm))
         if not np.isfinite(norm) or not np.isfinite(total):
             raise FloatingPointError(

@@ -30,6 +30,7 @@ from llmenvs.agents.batching import (
     micro_batches,
     shuffled_minibatches,
 )
+from llmenvs.agents.distributed import gathered, summed
 from llmenvs.agents.episode_trainer import EpisodeTrainer
 from llmenvs.agents.losses import clipped_surrogate_loss, token_mean, value_loss
 from llmenvs.agents.movement import movement_sums
@@ -159,7 +160,7 @@ class PPOTrainer(EpisodeTrainer[PPOConfig]):
             values[indices, : token_ids.shape[1]] = self._values(token_ids)
         return ppo_batch(
             episodes,
-            values,
+            summed(values),
             discount=config.discount,
             gae_lambda=config.gae_lambda,
             kl_coefficient=config.kl_coefficient,
@@ -198,7 +199,7 @@ class PPOTrainer(EpisodeTrainer[PPOConfig]):
                     break
                 of_update: list[Tensor] = []
                 descents.append(self._learner.descend(self._losses(batch.rows(indices), of_update)))
-                sums.append(torch.stack(of_update).sum(0))
+                sums.append(torch.stack(gathered(of_update)).sum(0))
                 kl = float(sums[-1][1] / sums[-1][0])
         return {
             "loss": float(np.mean([descent.loss for descent in descents])),

@@ -6,11 +6,15 @@ a checkpoint holds the weights, the optimizer, the reference, the critic, the co
 curriculum has measured. That holds on one kind of machine with one number of threads, and for
 environments that do not wait for something outside; those answer in an order of their own, and the
 rounding of a batch depends on what is in it.
+
+Where several processes train together (see `llmenvs.agents.distributed`), each calls `train`, and
+the main one alone holds the folder and writes to it. All of them read checkpoints from it.
 """
 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from typing import Any
 from llmenvs.agents.algorithms import Ingredients, algorithm_of
 from llmenvs.agents.checkpoints import CheckpointError
 from llmenvs.agents.curriculum import SuccessCurriculum
+from llmenvs.agents.distributed import is_main, on_main
 from llmenvs.agents.environments import make_env, make_envs
 from llmenvs.agents.metrics_log import MetricsLog, metrics_logs
 from llmenvs.agents.model_files import can_save, load_policy, save_model
@@ -65,7 +70,7 @@ def train(
         resume_from: go on from the checkpoint after so many iterations instead of the newest one;
             0 starts anew.
         progress: show a bar on standard error.
-        on_iteration: called after each iteration.
+        on_iteration: called after each iteration, in the main process.
 
     Raises:
         ValueError: bad settings, a model that does not fit, or the folder of another run; nothing
@@ -86,26 +91,36 @@ def train(
     (2, 8)
     """
     folder = RunFolder(out, keep_checkpoints=config.keep_checkpoints)
-    with folder.claimed(config.identity, overwrite=overwrite) as is_new:
+    with ExitStack() as stack:
+        is_new = on_main(
+            lambda: stack.enter_context(folder.claimed(config.identity, overwrite=overwrite))
+        )
         if is_new and resume_from:
             raise ValueError(f"resume_from must be 0 in a new run, got {resume_from}")
         run = _Run(config, folder, policy, is_new=is_new)
         first = run.take_up(resume_from)
-        bar = progress_bar(config.algorithm, total=config.iterations - first, shown=progress)
-        logs = metrics_logs(
-            out,
-            first=first,
-            tensorboard=config.tensorboard,
-            wandb_project=config.wandb_project,
-            config=config.identity,
-        )
-        with bar as shown, logs as opened:
+        logs: list[MetricsLog] = []
+        on_main(lambda: logs.extend(stack.enter_context(_logs_of(config, out, first))))
+        num_left, shown = config.iterations - first, progress and is_main()
+        with progress_bar(config.algorithm, total=num_left, shown=shown) as bar:
             for number in range(first, config.iterations):
-                iteration, metrics = run.step(number, opened)
-                shown.advance(note_of(metrics))
-                if on_iteration is not None:
+                iteration, metrics = run.step(number, logs)
+                bar.advance(note_of(metrics))
+                if on_iteration is not None and is_main():
                     on_iteration(iteration)
-        return run.finish()
+        return on_main(run.finish)
+
+
+def _logs_of(
+    config: TrainConfig, out: Path, first: int
+) -> AbstractContextManager[Sequence[MetricsLog]]:
+    return metrics_logs(
+        out,
+        first=first,
+        tensorboard=config.tensorboard,
+        wandb_project=config.wandb_project,
+        config=config.identity,
+    )
 
 
 class _Run:
@@ -131,18 +146,14 @@ class _Run:
         check_policy(self._policy, self._env)
         self._sampler = SuccessCurriculum(self._env.tasks) if config.curriculum else None
         envs = self._make_envs(renderer)
-        data = self._given_episodes(envs)
+        data = on_main(lambda: self._given_episodes(envs))
         self._trainer = self._make_trainer(envs, data)
         if is_new:  # all that can be wrong was tried: from here on the folder is this run's
-            folder.begin(config.identity)
-            if can_save(self._policy):
-                save_model(folder.model, self._policy)
-            if data:
-                folder.write_data(data)
+            on_main(lambda: self._begin(data))
 
     def take_up(self, resume_from: int | None) -> int:
         """Load the newest checkpoint, or the one asked for; returns the iterations made."""
-        known = self._folder.checkpoints.iterations()
+        known = on_main(self._folder.checkpoints.iterations)
         if resume_from is not None and resume_from not in (0, *known):
             raise ValueError(f"resume_from must be 0 or one of {known}, got {resume_from}")
         made = (known[-1] if known else 0) if resume_from is None else resume_from
@@ -156,7 +167,7 @@ class _Run:
                 path = self._folder.checkpoints.path(made)
                 raise CheckpointError(f"{path} is not of this run: {error}") from error
             logger.info("going on from iteration %d", made)
-        self._folder.rewind(made)
+        on_main(lambda: self._folder.rewind(made))
         return made
 
     def step(self, number: int, logs: Sequence[MetricsLog]) -> tuple[Iteration, dict[str, Any]]:
@@ -170,13 +181,13 @@ class _Run:
         for log in logs:
             log.write(number, metrics)
         config = self._config
-        if config.transcripts_every and number % config.transcripts_every == 0:
+        if is_main() and config.transcripts_every and number % config.transcripts_every == 0:
             self._folder.write_transcripts(
                 number, iteration.trajectories, num_episodes=config.num_transcripts
             )
         self._stop_if_dead(iteration)
         made = number + 1
-        if made % config.save_every == 0 or made == config.iterations:
+        if is_main() and (made % config.save_every == 0 or made == config.iterations):
             self._folder.checkpoints.save(made, self._state())
         return iteration, metrics
 
@@ -187,6 +198,14 @@ class _Run:
         summary = summary_of(self._folder.read_metrics(), self._config)
         write_summary(self._folder.path, summary)
         return summary
+
+    def _begin(self, data: Sequence[Trajectory]) -> None:
+        """Make the folder this run's, with all that it starts from."""
+        self._folder.begin(self._config.identity)
+        if can_save(self._policy):
+            save_model(self._folder.model, self._policy)
+        if data:
+            self._folder.write_data(data)
 
     def _starting_policy(self) -> TransformerPolicy:
         """Return the model of the folder if the run has begun, so that it is the same again."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 
+from llmenvs.agents.distributed import gathered, share
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.bench.metrics import EpisodeMetrics, episode_metrics
 from llmenvs.rollout import rollout
@@ -115,6 +116,8 @@ class EpisodeSource:
     ) -> list[Trajectory]:
         """Play ``group_size`` episodes of each of ``num_groups`` tasks and reset seeds.
 
+        Where several processes train together, each plays its share and returns all of them.
+
         Returns:
             the trajectories of ``num_groups * group_size`` episodes, group after group.
         """
@@ -124,14 +127,17 @@ class EpisodeSource:
         if self._sampler is not None:
             chosen = self._sampler.sample(num_groups, rng=rng)
             task_ids = [task_id for task_id in chosen for _ in range(group_size)]
-        trajectories = rollout(
+        numbers = share(range(len(seeds)))
+        played = rollout(
             self._envs,
             self._policy,
-            seeds=seeds.tolist(),
-            task_ids=task_ids,
+            seeds=seeds[numbers].tolist(),
+            task_ids=None if task_ids is None else [task_ids[number] for number in numbers],
+            numbers=numbers,
             sampling_seed=sampling_seed,
             limits=self._limits,
         )
+        trajectories = gathered(played)
         self._policy.forget_episodes()  # the update needs the memory
         if self._sampler is not None:
             self._sampler.update(trajectories)

@@ -11,16 +11,16 @@ from functools import partial
 
 import gymnasium as gym
 
+from llmenvs.engines.episodes import Engine, episodes_on
 from llmenvs.lookups import LookupQueue
 from llmenvs.policy import AsyncPolicy
 from llmenvs.progress import progress_bar
 from llmenvs.running_episode import (
     DEFAULT_LIMITS,
+    Episode,
     OnEpisode,
     RolloutLimits,
-    RunningEpisode,
     Tally,
-    running_episodes,
 )
 from llmenvs.trajectory import Trajectory
 
@@ -36,6 +36,8 @@ async def rollout_async(
     limits: RolloutLimits = DEFAULT_LIMITS,
     progress: bool = False,
     on_episode: OnEpisode | None = None,
+    engine: Engine = "local",
+    ray_address: str | None = None,
 ) -> list[Trajectory]:
     """Play one episode for each of ``seeds``; the arguments and the result are those of `rollout`.
 
@@ -44,19 +46,24 @@ async def rollout_async(
     asked in the next call to it. Cancelling the call leaves the environments where they are.
 
     Raises:
-        ValueError: as in `rollout`.
+        ValueError, ClusterError: as in `rollout`.
         Exception: what the policy raised, if it raised on the first prompt of every environment
             and has never answered any.
     """
-    episodes = running_episodes(
+    placed = episodes_on(
+        engine,
         envs,
+        ray_address=ray_address,
         seeds=seeds,
         task_ids=task_ids,
         numbers=numbers,
         sampling_seed=sampling_seed,
         limits=limits,
     )
-    with progress_bar("rollout", total=len(episodes), shown=progress) as bar:
+    with (
+        placed as episodes,
+        progress_bar("rollout", total=len(episodes), shown=progress) as bar,
+    ):
         queues = [queue for i in range(len(envs)) if (queue := episodes[i :: len(envs)])]
         work = _Work(policy, len(queues), Tally(bar.advance, on_episode))
         await asyncio.gather(*(work.play_all(queue) for queue in queues))
@@ -76,7 +83,7 @@ class _Work:
         self._tally = tally
         self._lookups = LookupQueue()
 
-    async def play_all(self, episodes: Sequence[RunningEpisode]) -> None:
+    async def play_all(self, episodes: Sequence[Episode]) -> None:
         """Play the episodes of one environment, one after the other."""
         has_failed = False
         for episode in episodes:
@@ -92,7 +99,7 @@ class _Work:
         """Whether the policy has failed in every environment and answered in none."""
         return not self._has_answered and self._num_unfailed == 0
 
-    async def _play(self, episode: RunningEpisode) -> bool:
+    async def _play(self, episode: Episode) -> bool:
         """Play one episode; returns whether the policy failed in it."""
         await _call(episode.begin, blocking=episode.blocking)
         while not episode.trajectories:

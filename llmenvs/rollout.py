@@ -13,16 +13,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import gymnasium as gym
 
+from llmenvs.engines.episodes import Engine, episodes_on
 from llmenvs.lookups import Answers, ask_all
 from llmenvs.policy import Policy, Prompt
 from llmenvs.progress import progress_bar
 from llmenvs.running_episode import (
     DEFAULT_LIMITS,
+    Episode,
     OnEpisode,
     RolloutLimits,
-    RunningEpisode,
     Tally,
-    running_episodes,
 )
 from llmenvs.trajectory import Trajectory
 from llmenvs.transcript import Completion
@@ -42,6 +42,8 @@ def rollout(
     num_threads: int = 8,
     progress: bool = False,
     on_episode: OnEpisode | None = None,
+    engine: Engine = "local",
+    ray_address: str | None = None,
 ) -> list[Trajectory]:
     """Play one episode for each of ``seeds``.
 
@@ -60,6 +62,11 @@ def rollout(
         num_threads: for the environments that say that they block.
         progress: show a bar with the mean reward on standard error.
         on_episode: called as each episode ends, in this thread.
+        engine: ``"local"``, or ``"ray"``: copies of ``envs`` are stepped in actors of a Ray cluster,
+            to the same trajectories; the policy stays here. A cluster that is started for it ends
+            with it; `llmenvs.engines.ray_cluster.ray_cluster` keeps one for several rollouts.
+        ray_address: of a cluster; None takes the one that this process is connected to, or starts
+            one on this machine.
 
     Returns:
         (E,) trajectories in the order of ``seeds``; more where the renderer splits episodes, see
@@ -69,6 +76,7 @@ def rollout(
 
     Raises:
         ValueError: no environments, one that is not a `TextEnv`, or lists of other lengths.
+        ClusterError: the Ray cluster is not there, or its nodes lack this version of llmenvs.
         Exception: what the policy raised, if it has never answered any prompt.
 
     >>> import gymnasium, llmenvs
@@ -77,15 +85,20 @@ def rollout(
     >>> [trajectory.total_reward for trajectory in llmenvs.rollout([env], oracle, seeds=[0, 1])]
     [2.0, 2.0]
     """
-    episodes = running_episodes(
+    placed = episodes_on(
+        engine,
         envs,
+        ray_address=ray_address,
         seeds=seeds,
         task_ids=task_ids,
         numbers=numbers,
         sampling_seed=sampling_seed,
         limits=limits,
     )
+    if engine == "ray":
+        num_threads = max(num_threads, len(envs))  # each waits for one environment
     with (
+        placed as episodes,
         ThreadPoolExecutor(max(1, num_threads), thread_name_prefix="rollout") as threads,
         progress_bar("rollout", total=len(episodes), shown=progress) as bar,
     ):
@@ -98,20 +111,20 @@ class _Rollout:
 
     def __init__(
         self,
-        episodes: list[RunningEpisode],
+        episodes: Sequence[Episode],
         num_envs: int,
         policy: Policy,
         threads: ThreadPoolExecutor,
         tally: Tally,
     ) -> None:
-        self._queues = [episodes[index::num_envs][::-1] for index in range(num_envs)]
+        self._queues = [list(episodes[index::num_envs])[::-1] for index in range(num_envs)]
         self._num_envs = num_envs
         self._episodes = episodes
         self._policy = policy
         self._threads = threads
         self._tally = tally
-        self._ready: list[RunningEpisode] = []
-        self._stepping: dict[Future[None], RunningEpisode] = {}
+        self._ready: list[Episode] = []
+        self._stepping: dict[Future[None], Episode] = {}
         self._has_answered = False
 
     def run(self) -> list[Trajectory]:
@@ -130,7 +143,7 @@ class _Rollout:
                     self._take(episode, completion, answers)
         return [trajectory for e in self._episodes for trajectory in e.trajectories]
 
-    def _start_next(self, queue: list[RunningEpisode]) -> None:
+    def _start_next(self, queue: list[Episode]) -> None:
         """Begin episodes of one environment until one is under way."""
         while queue:
             episode = queue.pop()
@@ -143,7 +156,7 @@ class _Rollout:
                 return
             self._tally.count(episode)
 
-    def _take(self, episode: RunningEpisode, completion: Completion, answers: Answers) -> None:
+    def _take(self, episode: Episode, completion: Completion, answers: Answers) -> None:
         """Step the environment, here or in a thread."""
         if episode.blocking:
             self._stepping[self._threads.submit(episode.take, completion, answers)] = episode
@@ -160,7 +173,7 @@ class _Rollout:
             future.result()
             self._settle(episode)
 
-    def _settle(self, episode: RunningEpisode) -> None:
+    def _settle(self, episode: Episode) -> None:
         """Queue the episode for the policy, or count it and start the next one in its place."""
         if not episode.trajectories:
             self._ready.append(episode)
@@ -168,7 +181,7 @@ class _Rollout:
         self._tally.count(episode)
         self._start_next(self._queues[episode.position % self._num_envs])
 
-    def _ask(self, batch: list[RunningEpisode]) -> list[tuple[RunningEpisode, Completion]]:
+    def _ask(self, batch: list[Episode]) -> list[tuple[Episode, Completion]]:
         """Ask about the whole batch; if that raises, about each episode alone."""
         prompts = [episode.prompt() for episode in batch]
         try:
@@ -180,10 +193,10 @@ class _Rollout:
         return answered
 
     def _ask_each(
-        self, batch: list[RunningEpisode], prompts: list[Prompt]
-    ) -> list[tuple[RunningEpisode, Completion]]:
-        answered: list[tuple[RunningEpisode, Completion]] = []
-        failures: list[tuple[RunningEpisode, Exception]] = []
+        self, batch: list[Episode], prompts: list[Prompt]
+    ) -> list[tuple[Episode, Completion]]:
+        answered: list[tuple[Episode, Completion]] = []
+        failures: list[tuple[Episode, Exception]] = []
         for episode, prompt in zip(batch, prompts, strict=True):
             try:
                 answered += _paired([episode], self._policy.act([prompt]))
@@ -198,8 +211,8 @@ class _Rollout:
 
 
 def _paired(
-    batch: list[RunningEpisode], completions: Sequence[Completion]
-) -> list[tuple[RunningEpisode, Completion]]:
+    batch: list[Episode], completions: Sequence[Completion]
+) -> list[tuple[Episode, Completion]]:
     if len(completions) != len(batch):
         raise ValueError(
             f"policy.act must return one completion for each of {len(batch)} prompts, "

@@ -6,7 +6,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -47,6 +47,42 @@ class RolloutLimits:
 
 
 DEFAULT_LIMITS = RolloutLimits()
+
+
+class Episode(Protocol):
+    """One episode as a rollout sees it, wherever its environment is. One thread at a time.
+
+    Attributes:
+        number: of the episode, from which the seeds of its prompts follow.
+        position: in the rollout, which says in which environment it is played.
+        blocking: whether `begin` and `take` may wait for something, so that threads pay off.
+        trajectories: empty until it has ended.
+    """
+
+    number: int
+    position: int
+    blocking: bool
+    trajectories: list[Trajectory]
+
+    def begin(self) -> None:
+        """Reset the environment; record what it raises."""
+        ...
+
+    def lookup(self, completion: Completion) -> Lookup | None:
+        """Return what `take` will ask of a service that the episodes share, if anything."""
+        ...
+
+    def take(self, completion: Completion, answers: Answers) -> None:
+        """Step the environment with ``answers`` at hand; record what it raises."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """End the episode as invalid, with all that was written."""
+        ...
+
+    def prompt(self) -> Prompt:
+        """Return what to ask the policy."""
+        ...
 
 
 class RunningEpisode:
@@ -173,7 +209,7 @@ class Tally:
         self._num_valid = 0
         self._total = 0.0
 
-    def count(self, episode: RunningEpisode) -> None:
+    def count(self, episode: Episode) -> None:
         """Count an episode that has ended."""
         last = episode.trajectories[-1]
         if last.valid:
@@ -183,6 +219,28 @@ class Tally:
         self._advance(f"reward {mean:.2f}")
         if self._on_episode is not None:
             self._on_episode(episode.trajectories)
+
+
+def check_rollout(
+    envs: Sequence[gym.Env[str, str]],
+    *,
+    seeds: Sequence[int],
+    task_ids: Sequence[str | None] | None,
+    numbers: Sequence[int] | None,
+) -> None:
+    """Check what a rollout is asked to play.
+
+    Raises:
+        ValueError: no environments, one that is not a `TextEnv`, or lists of other lengths.
+    """
+    if not envs:
+        raise ValueError("envs must hold at least one environment, got none")
+    for index, env in enumerate(envs):
+        if not isinstance(env.unwrapped, TextEnv):
+            raise ValueError(f"envs[{index}] must be a TextEnv, got {type(env.unwrapped).__name__}")
+    for name, values in (("task_ids", task_ids), ("numbers", numbers)):
+        if values is not None and len(values) != len(seeds):
+            raise ValueError(f"{name} must be as many as seeds, got {len(values)} for {len(seeds)}")
 
 
 def running_episodes(
@@ -199,14 +257,7 @@ def running_episodes(
     Raises:
         ValueError: no environments, one that is not a `TextEnv`, or lists of other lengths.
     """
-    if not envs:
-        raise ValueError("envs must hold at least one environment, got none")
-    for index, env in enumerate(envs):
-        if not isinstance(env.unwrapped, TextEnv):
-            raise ValueError(f"envs[{index}] must be a TextEnv, got {type(env.unwrapped).__name__}")
-    for name, values in (("task_ids", task_ids), ("numbers", numbers)):
-        if values is not None and len(values) != len(seeds):
-            raise ValueError(f"{name} must be as many as seeds, got {len(values)} for {len(seeds)}")
+    check_rollout(envs, seeds=seeds, task_ids=task_ids, numbers=numbers)
     return [
         RunningEpisode(
             index if numbers is None else numbers[index],

@@ -57,6 +57,7 @@ class WeightedSum:
         targets: Targets | None = None,
     ) -> None:
         self._components = _Components(verifiers, targets)
+        self.blocking = self._components.blocking
         if set(weights) != set(verifiers) or not all(map(math.isfinite, weights.values())):
             raise ValueError(
                 f"weights must be finite and for {sorted(verifiers)}, got {dict(weights)!r}"
@@ -103,6 +104,7 @@ class Product:
         self, verifiers: Mapping[str, Verifier], *, targets: Targets | None = None
     ) -> None:
         self._components = _Components(verifiers, targets)
+        self.blocking = self._components.blocking
 
     def __call__(self, completion: str, target: Any = None) -> Verdict:
         """Judge ``completion`` by all the verifiers."""
@@ -148,6 +150,7 @@ class Gate:
         if not math.isfinite(closed):
             raise ValueError(f"closed must be finite, got {closed!r}")
         self._components = _Components({"condition": condition, "reward": reward}, targets)
+        self.blocking = self._components.blocking
         self.closed = closed
 
     def __call__(self, completion: str, target: Any = None) -> Verdict:
@@ -178,6 +181,11 @@ class _Components:
             raise ValueError(f"targets must be for {sorted(verifiers)}, got {sorted(unknown)}")
         self.verifiers = dict(verifiers)
         self.targets = dict(targets or {})
+
+    @property
+    def blocking(self) -> bool:
+        """Whether one of them waits for a sandbox, see `CodeVerifier`."""
+        return any(getattr(verifier, "blocking", False) for verifier in self.verifiers.values())
 
     def in_turn(self, completion: str, target: Any) -> Iterator[tuple[str, Verdict]]:
         """Yield each name and verdict; every target is looked up first, so that none is missed."""

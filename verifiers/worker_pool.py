@@ -69,7 +69,7 @@ class WorkerPool:
                 f"need workers >= 1 and timeout_s > 0, got {workers=} and {timeout_s=}"
             )
         try:
-            pickled = _pickle_verifier(verifier)
+            pickled = pickle_verifier(verifier)
         except Exception as error:
             raise ValueError(
                 f"the verifier must pickle to reach the workers, got {describe(error)}"
@@ -260,7 +260,7 @@ class WorkerPool:
             self._end(worker, grace_s=grace_s)
 
 
-def _pickle_verifier(verifier: Verifier) -> bytes:
+def pickle_verifier(verifier: Verifier) -> bytes:
     """Pickle by name what a worker can import, and by value what it cannot.
 
     cloudpickle does so by itself for ``__main__``, but not for modules that were loaded in a way

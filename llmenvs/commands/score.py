@@ -1,6 +1,7 @@
 """`llmenvs score`: run a verifier over a file of completions.
 
     llmenvs score --verifier math --input outputs.jsonl --target-field answer --output scored.jsonl
+    llmenvs score --engine ray --ray-address 10.0.0.1:6379 --verifier math --input outputs.jsonl …
 
 Rows stream through worker processes and are written in order; run the same command again after a
 kill and it goes on where it was. A bad row is a row with status error, not the end.
@@ -12,8 +13,9 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from llmenvs import __version__
+from llmenvs.commands.engine_options import add_engine_arguments, check_engine
 from llmenvs.commands.options import parse_options
 from llmenvs.commands.score_input import Fields, InputRow, RowReader, open_input
 from llmenvs.commands.score_output import (
@@ -33,6 +36,7 @@ from llmenvs.commands.score_output import (
     write_atomically,
 )
 from llmenvs.commands.score_summary import Summary
+from llmenvs.engines.ray_cluster import ClusterError
 from llmenvs.verifiers.judge import failure
 from llmenvs.verifiers.registry import load_verifier
 from llmenvs.verifiers.scoring import TIMEOUT_S, score_stream
@@ -70,11 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verdict-field", default="verdict", metavar="FIELD")
     parser.add_argument("--out", type=Path, metavar="DIR", help="leave summary.json there")
     parser.add_argument(
-        "--workers", type=int, default=available_cores(), help="processes, 0 for none; all cores"
+        "--workers", type=int, help="processes, 0 for none; by default one for each core"
     )
     parser.add_argument(
         "--timeout-s", type=float, default=TIMEOUT_S, help="of one row, in a worker"
     )
+    add_engine_arguments(parser)
     parser.add_argument(
         "--explain",
         nargs="*",
@@ -96,8 +101,7 @@ class _Job:
     verifier: Verifier
     reader: RowReader
     output: Output | None
-    workers: int
-    timeout_s: float
+    score: Callable[[Verifier, Iterable[tuple[str, Any]]], Iterator[Verdict]]
     explained: Collection[int] | None  # of these lines, or of all where empty
     summary: Summary
 
@@ -113,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         again = "" if job.output is None else "; run the same command again to go on"
         return _complain(f"stopped after {job.summary.num_rows:,} rows{again}", EXIT_INTERRUPTED)
-    except (CorruptOutput, WorkerError) as error:
+    except (CorruptOutput, WorkerError, ClusterError) as error:
         return _complain(str(error), EXIT_USAGE)
     finally:
         if job.output is not None:
@@ -132,14 +136,33 @@ def _complain(message: str, status: int) -> int:
 def _set_up(args: argparse.Namespace) -> _Job:
     options = parse_options(args.option, flag="--option")
     verifier = load_verifier(args.verifier, options)
-    if args.workers < 0 or not args.timeout_s > 0:
-        raise ValueError(
-            f"need --workers >= 0 and --timeout-s > 0, got {args.workers} and {args.timeout_s}"
-        )
+    score = _engine(args)
     fields = Fields(args.completion_field, args.target_field, args.verdict_field)
     reader = open_input(args.input, fields)
     output = None if args.output is None else _open_output(args, options, fields, reader)
-    return _Job(verifier, reader, output, args.workers, args.timeout_s, args.explain, Summary())
+    return _Job(verifier, reader, output, score, args.explain, Summary())
+
+
+def _engine(args: argparse.Namespace) -> Callable[..., Iterator[Verdict]]:
+    """Return what scores a stream of rows, here or on a cluster."""
+    least = 1 if args.engine == "ray" else 0
+    if (args.workers is not None and args.workers < least) or not args.timeout_s > 0:
+        raise ValueError(
+            f"need --workers >= {least} and --timeout-s > 0, "
+            f"got {args.workers} and {args.timeout_s}"
+        )
+    check_engine(args)
+    if args.engine == "ray":
+        from llmenvs.engines.ray_scoring import score_on_ray  # needed with Ray alone
+
+        return partial(
+            score_on_ray,
+            address=args.ray_address,
+            workers=args.workers,
+            timeout_s=args.timeout_s,
+        )
+    workers = available_cores() if args.workers is None else args.workers
+    return partial(score_stream, workers=workers, timeout_s=args.timeout_s)
 
 
 def _open_output(
@@ -195,9 +218,7 @@ def _scored(job: _Job, rows: Iterator[InputRow]) -> Generator[tuple[InputRow, Ve
             # A bad row goes through as well, as "", and so keeps its turn and the memory bound.
             yield row.completion, row.target
 
-    for verdict in score_stream(
-        job.verifier, pairs(), workers=job.workers, timeout_s=job.timeout_s
-    ):
+    for verdict in job.score(job.verifier, pairs()):
         row = waiting.popleft()
         yield row, verdict if row.problem is None else failure(row.problem)
 

@@ -4,6 +4,8 @@
     llmenvs train grpo --env llmenvs/GridWorld-v0 --model runs/warm/model --out runs/grid
     llmenvs train ppo --env A-v0:0.7 --env B-v0:0.3 --model path/to/model --out runs/mixed
 
+    accelerate launch --multi_gpu --num_processes 2 -m llmenvs.cli train grpo …
+
 Stop it when you like: the same command goes on where it was, and more iterations may be asked for.
 """
 
@@ -17,6 +19,13 @@ import torch
 from rich.console import Console
 
 from llmenvs.agents.algorithms import ALGORITHMS
+from llmenvs.agents.distributed import (
+    MainProcessFailed,
+    is_main,
+    joined,
+    num_processes,
+    process_index,
+)
 from llmenvs.agents.environments import parse_env
 from llmenvs.agents.train import TrainingStopped, train
 from llmenvs.agents.train_config import TrainConfig
@@ -47,11 +56,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and say what came out; returns the exit status."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         config = _config(args)
         if args.threads is not None:
             _set_threads(args.threads)
+        with joined(config.device):
+            return _train(config, args)
+    except KeyboardInterrupt:
+        _complain("stopped; the same command goes on from the last checkpoint")
+        return EXIT_INTERRUPTED
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        _complain(with_flags(str(error), _names(args.algorithm)))
+        return EXIT_USAGE
+
+
+def _train(config: TrainConfig, args: argparse.Namespace) -> int:
+    """Train as one of the processes, of which one speaks; errors of the caller pass through."""
+    try:
         summary = train(
             config,
             args.out,
@@ -59,17 +80,25 @@ def run(args: argparse.Namespace) -> int:
             resume_from=args.resume_from,
             progress=args.progress,
         )
-    except KeyboardInterrupt:
-        errors.print("llmenvs train: stopped; the same command goes on from the last checkpoint")
-        return EXIT_INTERRUPTED
     except TrainingStopped as error:
-        errors.print(f"llmenvs train: stopped: {error}")
+        if is_main():
+            _complain(f"stopped: {error}")
         return EXIT_STOPPED
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        errors.print(f"llmenvs train: {with_flags(str(error), _names(args.algorithm))}")
+    except MainProcessFailed:  # which has said why
         return EXIT_USAGE
-    _show(summary, args.out)
+    except (ValueError, OSError) as error:
+        if is_main():
+            raise
+        where = f"process {process_index()} of {num_processes()}"
+        raise ValueError(f"{where}: {error}") from error
+    if is_main():
+        _show(summary, args.out)
     return 0
+
+
+def _complain(message: str) -> None:
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors.print(f"llmenvs train: {message}")
 
 
 class _StrictParser(argparse.ArgumentParser):

@@ -5,7 +5,7 @@ tests, and what came back is compared here. The program's process never holds an
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from llmenvs.verifiers.code.checks import Outcome, run_checks
 from llmenvs.verifiers.code.compare import DEFAULT_TOLERANCE
@@ -69,6 +69,9 @@ class CodeVerifier:
     >>> verifier("```python\ndef add(a, b):\n    return 3\n```", target).reason
     'test 2 of 2: add(2, 2) returned 3, expected 4'
     """
+
+    blocking: ClassVar[bool] = True
+    """A verdict waits for a sandbox, so that threads pay off, and share it."""
 
     def __init__(
         self,
