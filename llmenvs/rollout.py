@@ -62,9 +62,9 @@ def rollout(
         num_threads: for the environments that say that they block.
         progress: show a bar with the mean reward on standard error.
         on_episode: called as each episode ends, in this thread.
-        engine: ``"local"``, or ``"ray"``: copies of ``envs`` are stepped in actors of a Ray cluster,
-            to the same trajectories; the policy stays here. A cluster that is started for it ends
-            with it; `llmenvs.engines.ray_cluster.ray_cluster` keeps one for several rollouts.
+        engine: ``"local"``, or ``"ray"``: copies of ``envs`` are stepped in actors of a cluster, to
+            the same trajectories; the policy stays here. A cluster that is started for it ends with
+            it; `llmenvs.engines.ray_cluster.ray_cluster` keeps one for several rollouts.
         ray_address: of a cluster; None takes the one that this process is connected to, or starts
             one on this machine.
 

@@ -150,7 +150,7 @@ def remote_episodes(
 
 
 def _hosts(ray: Any, envs: Sequence[gym.Env[str, str]]) -> list[Any]:
-    """Start the actors; actor i has the environments i, i + count, i + 2 count …"""
+    """Start the actors; actor i has the environments i, i + count, i + 2 count."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = [node for node in nodes_of(ray) if node.num_cpus]

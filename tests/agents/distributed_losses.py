@@ -52,7 +52,7 @@ def make_envs() -> list[gym.Env[str, str]]:
 
 
 def make_policy() -> TransformerPolicy:
-    """Return a policy on bytes; the processes begin with other weights, and the main one's count."""
+    """Return a policy on bytes, of other weights in each process: the main one's count."""
     config = TransformerConfig(vocab_size=257, num_layers=1, num_heads=2, width=16, max_length=512)
     model = Transformer(config, seed=process_index())
     return TransformerPolicy(model, llmenvs.ByteTokenizer())
