@@ -8,7 +8,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from llmenvs.worlds.world import World
 
@@ -28,22 +28,16 @@ class Change:
     fields: tuple[tuple[str, Any], ...]
 
 
-@runtime_checkable
-class TellsChanges(Protocol):
-    """A world that compares itself."""
-
-    def changes_since(self, before: Any) -> Counter[Change]:
-        """Return what was done to ``before``."""
-
-
 def changes_between(before: World, after: World) -> Counter[Change]:
     """Return what was done to ``before`` to make ``after``: each field of a record is a change.
 
     A new record is one change with all its fields. A world whose state is not in tables of frozen
-    records tells its changes itself.
+    records tells its changes itself, by a method ``changes_since(before)``.
     """
-    if isinstance(after, TellsChanges):
-        return after.changes_since(before)
+    tell = getattr(after, "changes_since", None)
+    if tell is not None:
+        told: Counter[Change] = tell(before)
+        return told
     return Counter(_changes(before, after))
 
 
