@@ -89,6 +89,8 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"{place}: is not JSON at column {error.colno} ({error.msg}); "
                 f"is the line cut off? It ends in {line.rstrip()[-20:]!r}"
             ) from error
+        except RecursionError as error:
+            raise ValueError(f"{place}: is nested too deep to be read") from error
         if not isinstance(row, dict):
             raise ValueError(f"{place}: must be a JSON object, got {type(row).__name__}")
         yield place, row
