@@ -14,19 +14,25 @@ from rich.table import Table
 
 from llmenvs.bench.run import Bench, BenchConfig, EpisodeResult
 from llmenvs.commands.options import parse_options
+from llmenvs.commands.sub_commands import add_sub_commands, run_sub_command
 from llmenvs.progress import progress_bar
 from llmenvs.running_episode import DEFAULT_LIMITS, RolloutLimits
 
 DESCRIPTION = "measure a policy on one or more environments"
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+SUB_COMMANDS = {
+    "compare": ("llmenvs.commands.bench_compare", "compare two runs, task by task"),
+    "report": ("llmenvs.commands.bench_report", "write a run as one HTML page"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of the command line."""
     parser.description = __doc__
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--env", action="append", required=True, metavar="ID", help="repeatable")
+    add_sub_commands(parser, SUB_COMMANDS)
+    parser.add_argument("--env", action="append", metavar="ID", help="repeatable")
     parser.add_argument(
         "--env-option",
         action="append",
@@ -34,12 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="of the environments; the value is read as JSON, or as text where it is none",
     )
-    parser.add_argument(
-        "--policy", required=True, help="oracle, random, noop or package.module:name"
-    )
+    parser.add_argument("--policy", help="oracle, random, noop or package.module:name")
     parser.add_argument("--episodes", type=int, default=100, help="of each environment")
     parser.add_argument("--seed", type=int, default=0, help="of tasks and sampling")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="for the results")
     parser.add_argument("--overwrite", action="store_true", help="drop another run in --out")
     parser.add_argument("--concurrency", type=int, default=16, help="episodes at once")
     parser.add_argument("--max-new-tokens", type=int, default=DEFAULT_LIMITS.max_new_tokens)
@@ -48,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark and show its table; returns the exit status."""
+    status = run_sub_command(args, SUB_COMMANDS)
+    if status is not None:
+        return status
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         bench = Bench(_config(args), args.out, overwrite=args.overwrite)
@@ -63,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> BenchConfig:
+    for name in ("env", "policy", "out"):
+        if getattr(args, name) is None:
+            raise ValueError(f"--{name} is missing")
     return BenchConfig(
         env_ids=args.env,
         env_options=parse_options(args.env_option, flag="--env-option"),
