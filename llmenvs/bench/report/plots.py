@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _WIDTH = 460
 _ROW_HEIGHT = 24
-_LABEL_WIDTH = 150
+_LABEL_WIDTH = 162
 _VALUE_WIDTH = 76
 _HISTOGRAM_HEIGHT = 170
 _LONGEST_LABEL = 21
