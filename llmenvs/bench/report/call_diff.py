@@ -42,13 +42,17 @@ class CallDiff:
 
 
 def diff_calls(
-    wanted: Sequence[Mapping[str, Any]], called: Sequence[Mapping[str, Any]]
+    wanted: Sequence[Mapping[str, Any]],
+    called: Sequence[Mapping[str, Any]],
+    *,
+    any_value: bool = False,
 ) -> list[CallDiff]:
     """Return the calls in pairs as the verifier pairs them, then those without a partner.
 
     Args:
         wanted: ``{"name": …, "parameters": …}``.
         called: likewise.
+        any_value: a parameter is the same whatever its value: the verifier took it for right.
 
     >>> wanted = [{"name": "book", "parameters": {"seat": "1A", "meal": "fish"}}]
     >>> (call,) = diff_calls(wanted, [{"name": "book", "parameters": {"seat": "2B"}}])
@@ -56,19 +60,20 @@ def diff_calls(
     ('different', [('seat', 'different'), ('meal', 'missing')])
     """
     pairs = paired_calls([_call(one) for one in wanted], [_call(one) for one in called])
-    return [_diff(one, other) for one, other in pairs]
+    return [_diff(one, other, any_value=any_value) for one, other in pairs]
 
 
 def _call(row: Mapping[str, Any]) -> ToolCall:
     return ToolCall(str(row["name"]), dict(row["parameters"]))
 
 
-def _diff(wanted: ToolCall | None, called: ToolCall | None) -> CallDiff:
+def _diff(wanted: ToolCall | None, called: ToolCall | None, *, any_value: bool) -> CallDiff:
     some = {} if wanted is None else wanted.parameters
     others = {} if called is None else called.parameters
     names = [*some, *(name for name in others if name not in some)]
     parameters = tuple(
-        _parameter(name, some.get(name, _MISSING), others.get(name, _MISSING)) for name in names
+        _parameter(name, some.get(name, _MISSING), others.get(name, _MISSING), any_value=any_value)
+        for name in names
     )
     if wanted is None or called is None:
         difference = Difference.EXTRA if wanted is None else Difference.MISSING
@@ -84,12 +89,12 @@ def _diff(wanted: ToolCall | None, called: ToolCall | None) -> CallDiff:
     )
 
 
-def _parameter(name: str, wanted: Any, called: Any) -> ParameterDiff:
+def _parameter(name: str, wanted: Any, called: Any, *, any_value: bool) -> ParameterDiff:
     if wanted is _MISSING:
         return ParameterDiff(name, Difference.EXTRA, None, _shown(called))
     if called is _MISSING:
         return ParameterDiff(name, Difference.MISSING, _shown(wanted), None)
-    same = json_key(wanted) == json_key(called)
+    same = any_value or json_key(wanted) == json_key(called)
     difference = Difference.SAME if same else Difference.DIFFERENT
     return ParameterDiff(name, difference, _shown(wanted), _shown(called))
 

@@ -39,7 +39,7 @@ function factsOf(episode) {
 function verdictOf(episode) {
   const box = element("div", "verdict " + episode.outcome);
   for (const [label, text] of [["", episode.reason], ["Error: ", episode.error],
-    ["Read: ", episode.extracted], ["Target: ", episode.target]]) {
+    ["Read: ", episode.extracted], ["Target: ", episode.target], ["Cannot be read: ", episode.problems.join("; ")]]) {
     if (text) box.append(element("p", "", label, ...textNodes(text)));
   }
   const parts = element("div", "parts");
