@@ -12,7 +12,7 @@ code --target-field target`` as well.
 import importlib.util
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,19 @@ from llmenvs.tasks import TaskSet
 from llmenvs.verifiers.code.job import Sandbox
 from llmenvs.verifiers.code.shared_sandbox import SHARED
 from llmenvs.verifiers.code.target import Settings, read_target
+
+
+class BadRowsWarning(UserWarning):
+    """Rows were left out.
+
+    Attributes:
+        faults: of each, with its place.
+    """
+
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        count = f"left out {len(faults)} rows that cannot be read"
+        super().__init__(f"{path}: {count}, the first: {faults[0]}")
+        self.faults = tuple(faults)
 
 
 def load_code_tasks(path: Path, *, skip_bad_rows: bool = False) -> TaskSet:
@@ -140,12 +153,11 @@ def _load(path: Path, convert: Callable[[Row], Row], *, skip_bad_rows: bool) -> 
                 raise
             faults.append(str(error))
     if faults:
-        warnings.warn(
-            f"{path}: left out {len(faults)} rows that cannot be read, the first: {faults[0]}",
-            stacklevel=3,
-        )
+        warnings.warn(BadRowsWarning(path, faults), stacklevel=3)
     if not rows:
-        raise ValueError(f"{path}: there is no task in it")
+        raise ValueError(
+            f"{path}: there is no task in it{': ' if faults else ''}{'; '.join(faults)}"
+        )
     return TaskSet(rows, places=places)
 
 
