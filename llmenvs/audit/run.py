@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
@@ -70,7 +70,7 @@ class AuditRun:
         done = (self._records.get(task["task_id"]) for task in self._tasks)
         return [*self._faults, *(record for record in done if record is not None)]
 
-    def run(self, sandbox: Sandbox, *, workers: int) -> Iterator[Record]:
+    def run(self, sandbox: Sandbox, *, workers: int) -> Generator[Record, None, None]:
         """Audit what is waiting, ``workers`` tasks at a time; yield each record as it is kept.
 
         Closing the iterator, or an exception such as `KeyboardInterrupt`, ends the runs; what has
