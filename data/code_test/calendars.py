@@ -88,7 +88,7 @@ def day_of_year(date: str) -> int:
     bugs=(
         ("7 * (rank - 1)", "7 * rank"),
         ("if day <= last", "if True"),
-        ("(names.index(weekday) - first) % 7", "(first - names.index(weekday)) % 7"),
+        ("(wanted - first) % 7", "(first - wanted) % 7"),
     ),
 )
 def nth_weekday(year: int, month: int, rank: int, *, weekday: str) -> int | None:
@@ -99,9 +99,9 @@ def nth_weekday(year: int, month: int, rank: int, *, weekday: str) -> int | None
     """
     import calendar
 
-    names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+    wanted = getattr(calendar, weekday.upper())
     first, last = calendar.monthrange(year, month)
-    day = 1 + (names.index(weekday) - first) % 7 + 7 * (rank - 1)
+    day = 1 + (wanted - first) % 7 + 7 * (rank - 1)
     return day if day <= last else None
 
 

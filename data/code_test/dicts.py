@@ -12,8 +12,8 @@ from llmenvs.data.code_test.problem import problem
     draw=lambda dice, n: (" ".join(dice.words(2 * n, longest=1, letters="abcdeABC")),),
     bugs=(
         (".lower()", ""),
-        ("(-counts[word], word)", "-counts[word]"),
-        ("(-counts[word], word)", "(counts[word], word)"),
+        ("(-words.count(word), word)", "-words.count(word)"),
+        ("(-words.count(word), word)", "(words.count(word), word)"),
     ),
 )
 def commonest_words(text: str, *, top: int) -> list[str]:
@@ -23,10 +23,8 @@ def commonest_words(text: str, *, top: int) -> list[str]:
     $top most frequent words in lower case, the most frequent first; words that come equally often
     are in alphabetical order. Return fewer if the text has fewer different words.
     """
-    counts: dict[str, int] = {}
-    for word in text.lower().split():
-        counts[word] = counts.get(word, 0) + 1
-    return sorted(counts, key=lambda word: (-counts[word], word))[:top]
+    words = text.lower().split()
+    return sorted(dict.fromkeys(words), key=lambda word: (-words.count(word), word))[:top]
 
 
 def _draw_anagrams(dice: Dice, n: int) -> tuple[list[str]]:
@@ -157,6 +155,7 @@ def flatten_keys(tree: dict[str, Any], *, separator: str) -> dict[str, int]:
     draw=lambda dice, n: (
         {name: dice.number(0, 5) for name in sorted(set(dice.words(n, longest=2)))},
     ),
+    edges=(({},), ({"a": 0, "b": 0},)),
     bugs=(
         ("if points != last:", "if True:"),
         ("rank = place", "rank += 1"),

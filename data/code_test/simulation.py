@@ -222,6 +222,7 @@ def edit_text(commands: list[str]) -> str:
         (4, [[0, 1], [0, 2], [0, 3], [1, 3]], "RRRDLURR"),
         (2, [], "RDLURD"),
         (3, [[0, 1]], "RLR"),
+        (3, [[0, 1], [0, 0]], "RLR"),
     ),
     bugs=(
         ("if head in body[1:]", "if head in body"),
