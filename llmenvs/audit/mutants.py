@@ -174,7 +174,7 @@ def _changes_of_statement(node: ast.stmt) -> Iterator[_Change]:
         yield "condition", ast.If(_negated(node.test), node.body, node.orelse)
     elif isinstance(node, ast.While):
         yield "condition", ast.While(_negated(node.test), node.body, node.orelse)
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and not _is_none(node.value):
         yield "return", ast.Return(None)
     elif isinstance(node, ast.Break):
         yield "jump", ast.Continue()
@@ -217,6 +217,10 @@ def _changed_ranges(node: ast.Call) -> Iterator[_Change]:
         stop = ast.BinOp(node.args[place], operator, ast.Constant(1))
         args = [*node.args[:place], stop, *node.args[place + 1 :]]
         yield "range", ast.Call(node.func, args, node.keywords)
+
+
+def _is_none(value: ast.expr | None) -> bool:
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
 def _negated(test: ast.expr) -> ast.expr:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from llmenvs.audit.specialise import specialised
 from llmenvs.data.code_test import load_problems
 from llmenvs.envs.code_test_files import (
     BadRowsWarning,
@@ -69,8 +70,9 @@ def _loaded(
 
 def _own_tasks(instances: int) -> TaskSet:
     sources = {split: ProceduralCode(split) for split in ("train", "test")}
-    return TaskSet(
+    tasks = (
         sources[problem.split].find(f"{problem.name}-{index}")
         for problem in load_problems().values()
         for index in range(instances)
     )
+    return TaskSet({**task, "solution": specialised(task["solution"])} for task in tasks)
