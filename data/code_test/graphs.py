@@ -193,7 +193,12 @@ def two_teams(count: int, rivals: list[list[int]]) -> list[int] | None:
 @problem(
     level=4,
     draw=_draw_weighted,
-    edges=((2, []), (3, [[0, 1, 9], [1, 2, 1], [0, 2, 2]]), (3, [[2, 1, 1], [1, 0, 1]])),
+    edges=(
+        (2, []),
+        (3, [[0, 1, 9], [1, 2, 1], [0, 2, 2]]),
+        (3, [[2, 1, 1], [1, 0, 1]]),
+        (3, [[0, 1, 500], [1, 2, 700]]),
+    ),
     bugs=(
         ("if length < distances[end]", "if distances[end] == unreachable"),
         ("(b, a)", "(a, b)"),

@@ -216,6 +216,7 @@ def power_cycle(base: int, modulus: int) -> list[int]:
         ([[1, 2], [2, 4]],),
         ([[0, 2], [2, 3]],),
         ([[1, 2], [2, 3]],),
+        ([[0, 2], [0, 3]],),
     ),
     bugs=(
         ("range(modulus // common)", "range(modulus // 2)"),
