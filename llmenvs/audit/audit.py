@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from llmenvs.audit.cases import Case, cases_of, contradictory, repeated, shown_cases
+from llmenvs.audit.examples import examples_in
 from llmenvs.audit.mutants import Mutant, mutants_of
 from llmenvs.audit.solvers import memoriser, names_of, trivial_solvers
 from llmenvs.envs.code_test import PROMPT_TEMPLATE, prompt_of
@@ -39,6 +40,8 @@ class FindingKind(StrEnum):
     """A program that does nothing, gives back its input or always gives the same passes."""
     LEAKS = "leaks"
     """A program passes that knows the examples in the prompt and nothing else."""
+    MISLEADING = "misleading example"
+    """The reference gives another result for an example in the prompt."""
     CONTRADICTORY = "contradictory"
     """The same input has two expected results."""
     WEAK = "weak"
@@ -140,8 +143,10 @@ class _Audit:
             self._note("there is no reference solution")
         elif not self._try_reference(reference, target):
             return
-        elif not self._passes(reference, quick):
-            quick = target
+        else:
+            self._try_examples(reference, target)
+            if not self._passes(reference, quick):
+                quick = target
         self._try_solvers(quick, cases)
         if reference is not None:
             self._try_mutants(reference, quick)
@@ -170,6 +175,19 @@ class _Audit:
         else:
             self.find(FindingKind.REFERENCE_FAILS, failure)
         return False
+
+    def _try_examples(self, reference: str, target: CodeTarget) -> None:
+        """Run the reference on the examples that the statement has as at Python's prompt."""
+        for example in examples_in(self.task["statement"], names_of(target)):
+            checked = {
+                "entry_point": example.function,
+                "inputs": [list(example.args)],
+                "outputs": [example.result],
+                "sequences_alike": True,
+            }
+            outcome = self._outcome(reference, read_target(checked, target.settings))
+            if not outcome.all_passed:
+                self.find(FindingKind.MISLEADING, outcome.failure.partition(": ")[2])
 
     def _try_solvers(self, target: CodeTarget, cases: Sequence[Case]) -> None:
         passing = [

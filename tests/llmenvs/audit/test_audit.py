@@ -81,6 +81,10 @@ FAULTY = {
             groups=["visible", "visible"],
         ),
     ],
+    "misleading example": [
+        row(statement="Add.\n\n    >>> add(1, 1)\n    2\n    >>> add(1, 2)\n    4\n"),
+        row(statement='```python\ndef add(a, b):\n    """\n    >>> add(-1, 1)\n    1\n```'),
+    ],
     "contradictory": [
         row(entry_point="add", inputs=[[1, 2], [1, 2]], outputs=[3, 4]),
     ],
@@ -116,6 +120,7 @@ def test_each_kind_of_fault_is_found(kind: str, sandbox: Sandbox) -> None:
         row(),
         row(asserts=["assert add(1, 2) == 3", "assert add(2, 2) == 4", "assert add(0, 9) == 9"]),
         row(statement="Add: add(1, 2) == 3."),
+        row(statement=">>> add(1, 2)\n3\n>>> add(x, 2)\n9\n>>> print(add(0, 0))\n0\n>>> add"),
         row(None),
         row("print(int(input()) ** 2)", stdin=["12", "3"], stdout=["144", "9"]),
         row(
