@@ -157,9 +157,9 @@ def flatten_keys(tree: dict[str, Any], *, separator: str) -> dict[str, int]:
     ),
     edges=(({},), ({"a": 0, "b": 0},)),
     bugs=(
-        ("if points != last:", "if True:"),
-        ("rank = place", "rank += 1"),
-        ("reverse=True", "reverse=False"),
+        ("other > points", "other >= points"),
+        ("other > points", "other < points"),
+        ("in scores.values()", "in set(scores.values())"),
     ),
 )
 def competition_ranks(scores: dict[str, int]) -> dict[str, int]:
@@ -168,15 +168,10 @@ def competition_ranks(scores: dict[str, int]) -> dict[str, int]:
     Return the rank of each player. The most points have rank 1, and equal points have equal ranks.
     After a rank that several players share, as many ranks are left out: 1, 2, 2, 4.
     """
-    ranks: dict[str, int] = {}
-    last, rank = -1, 0
-    ordered = sorted(scores.items(), key=lambda item: item[1], reverse=True)
-    for place, (name, points) in enumerate(ordered, start=1):
-        if points != last:
-            rank = place
-            last = points
-        ranks[name] = rank
-    return ranks
+    return {
+        name: 1 + sum(other > points for other in scores.values())
+        for name, points in scores.items()
+    }
 
 
 def _draw_payments(dice: Dice, n: int) -> tuple[list[list[Any]]]:
