@@ -39,8 +39,8 @@ def test_a_parameter_that_is_assigned_stays() -> None:
 @pytest.mark.slow
 def test_specialised_references_pass_their_tests() -> None:
     problems = [problem for problem in load_problems().values() if problem.variants]
-    tasks, _ = read_tasks("code_test", instances=2)
-    wanted = {f"{problem.name}-{index}" for problem in problems for index in range(2)}
+    tasks, _ = read_tasks("code_test")
+    wanted = {f"{problem.name}-0" for problem in problems}
     config = AuditConfig(repeats=1, max_mutants=0)
     with open_sandbox() as sandbox:
         for task in tasks.filter(lambda task: task["task_id"] in wanted):
