@@ -32,8 +32,8 @@ def livecodebench_row(row: Row) -> Row:
     Raises:
         ValueError: a field is missing or not of its type, tests are of both types or of none.
     """
-    public = _cases(text_of(row, "public_test_cases"), "public_test_cases")
-    private = _cases(text_of(row, "private_test_cases", default="[]"), "private_test_cases")
+    public = _cases(row, "public_test_cases")
+    private = _cases(row, "private_test_cases") if "private_test_cases" in row else []
     cases = public + private
     kinds = {case["testtype"] for case in cases}
     if kinds not in ({"stdin"}, {"functional"}):
@@ -87,14 +87,10 @@ def packed_text(packed: str) -> str:
     return texts[0]
 
 
-def _cases(text: str, field: str) -> list[dict[str, str]]:
-    try:
-        try:
-            cases = json.loads(text)
-        except json.JSONDecodeError:
-            cases = json.loads(packed_text(text))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"[{field!r}]: {error}") from error
+def _cases(row: Row, field: str) -> list[dict[str, str]]:
+    cases = row.get(field)
+    if not isinstance(cases, list):  # as it is once it was unpacked
+        cases = _unpacked(text_of(row, field), field)
     if not isinstance(cases, list):
         raise ValueError(f"[{field!r}]: must be a list of tests, got {type(cases).__name__}")
     for index, case in enumerate(cases):
@@ -104,6 +100,16 @@ def _cases(text: str, field: str) -> list[dict[str, str]]:
                 f"[{field!r}][{index}]: must have the texts {', '.join(keys)}, got {case!r:.120}"
             )
     return cases
+
+
+def _unpacked(text: str, field: str) -> Any:
+    try:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return json.loads(packed_text(text))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"[{field!r}]: {error}") from error
 
 
 def _stdin(cases: list[dict[str, str]]) -> dict[str, Any]:

@@ -5,16 +5,16 @@ is said as ``['field']: fault``, to stand behind the place of the row.
 """
 
 import ast
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
+
+from llmenvs.verifiers.code.suite_names import names_under_test
 
 Row: TypeAlias = Mapping[str, Any]
 
 _WHOLE_PROGRAM = (
     "Complete this Python program. Write all of it, with the imports and functions that are given."
 )
-_CALLED = re.compile(r"\bassert\b.*?\b(\w+)\s*\(", re.DOTALL)
 
 
 def text_of(row: Row, name: str, *, default: str | None = None) -> str:
@@ -75,16 +75,27 @@ def mbpp_row(row: Row, *, shown_tests: int, challenge: bool) -> Row:
     asserts = [*tests, *(texts_of(row, "challenge_test_list") if challenge else [])]
     imports = "\n".join(texts_of(row, "test_imports"))
     setup = f"{imports}\n{text_of(row, 'test_setup_code', default='')}".strip()
-    called = _CALLED.search(tests[0])
     shown = "\n".join(tests[:shown_tests])
     return {
         "task_id": task_id_of(row),
         "statement": text_of(row, "text" if "text" in row else "prompt"),
-        "interface": f"Write the function `{called[1]}`." if called else "",
+        "interface": f"Write {_listed(_names(setup, asserts))}.",
         "examples": f"It must pass, among others:\n{shown}",
         "target": {"asserts": asserts, **({"setup": setup} if setup else {})},
         "solution": text_of(row, "code"),
     }
+
+
+def _names(setup: str, asserts: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return names_under_test(setup, asserts)
+    except ValueError as error:
+        raise ValueError(f"['test_list']: {error}") from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    what = "the function" if len(names) == 1 else "what the tests use:"
+    return f"{what} {', '.join(f'`{name}`' for name in names)}"
 
 
 def task_id_of(row: Row) -> str:

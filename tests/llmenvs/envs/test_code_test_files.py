@@ -176,6 +176,23 @@ def test_sanitized_mbpp_is_read(tmp_path: Path) -> None:
     assert not passes("def root(x):\n    return x", task)
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert set(pair(1, 2)) == {1, 2}",
+        "assert not pair(1, 2) == ()",
+        "assert (pair(1, 2)) == (1, 2)",
+        "assert math.isclose(len(pair(1, 2)), 2)",
+    ],
+)
+def test_the_function_is_named_however_the_test_calls_it(test: str, tmp_path: Path) -> None:
+    row = {**MBPP, "test_list": [test], "test_setup_code": "import math", "code": ""}
+    [task] = load_mbpp(written(tmp_path / "mbpp.jsonl", row))
+
+    assert task["interface"] == "Write the function `pair`."
+    assert passes("def pair(a, b):\n    return (a, b)", task)
+
+
 def test_evalplus_expects_what_its_reference_gives(tmp_path: Path) -> None:
     path = written(tmp_path / "HumanEvalPlus.jsonl.gz", EVALPLUS)
     [task] = load_evalplus(path)
@@ -207,6 +224,13 @@ def test_livecodebench_programs_read_standard_input(tmp_path: Path) -> None:
     assert (task["difficulty"], task["contest_date"]) == (2, "2024-01-13T00:00:00")
     assert passes("print(sum(map(int, input().split())))", task)
     assert not passes("input(); print(3)", task)
+
+
+def test_livecodebench_tests_that_were_unpacked_are_read_as_well(tmp_path: Path) -> None:
+    unpacked = {**STDIN, "public_test_cases": json.loads(STDIN["public_test_cases"])}
+    path = written(tmp_path / "test.jsonl", {**unpacked, "private_test_cases": "[]"})
+
+    assert load_livecodebench(path)[0]["target"]["groups"] == ["visible"]
 
 
 def test_livecodebench_methods_get_a_value_a_line(tmp_path: Path) -> None:
