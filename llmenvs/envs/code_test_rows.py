@@ -24,9 +24,10 @@ def text_of(row: Row, name: str, *, default: str | None = None) -> str:
         ValueError: it is none, or it is missing and there is no default.
     """
     value = row.get(name, default)
+    if value is None and name not in row:
+        raise ValueError(f"[{name!r}]: is missing; the row has {', '.join(row) or 'no fields'}")
     if not isinstance(value, str):
-        found = f"got {value!r:.80}" if name in row else f"the row has {', '.join(row)}"
-        raise ValueError(f"[{name!r}]: must be a text, {found}")
+        raise ValueError(f"[{name!r}]: must be a text, got {value!r:.80}")
     return value
 
 
