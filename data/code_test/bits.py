@@ -163,7 +163,7 @@ def sort_by_bits(numbers: list[int], *, digit: str) -> list[int]:
     level=3,
     held_out=True,
     draw=lambda dice, n: (dice.distinct(1 + n % 6, 1, 14), dice.number(0, 18)),
-    edges=(([1, 2, 3], 3), ([5], 0), ([4], 5), ([5, 9], 5), ([5, 9], 9)),
+    edges=(([1, 2, 3], 3), ([5], 0), ([4], 5), ([5, 9], 5), ([5, 9], 9), ([1, 2, 4], 7)),
     bugs=(
         ("range(1, 2 ** len(numbers))", "range(2 ** len(numbers))"),
         ("total ^= number", "total |= number"),

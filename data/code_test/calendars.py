@@ -84,7 +84,15 @@ def day_of_year(date: str) -> int:
     level=3,
     variants={"weekday": ("Monday", "Friday", "Sunday")},
     draw=lambda dice, n: (dice.number(1990, 2030), dice.number(1, 12), dice.number(1, 5)),
-    edges=((2024, 2, 5), (2024, 2, 1), (2023, 12, 5), (2021, 2, 5), (2022, 2, 5)),
+    edges=(
+        (2024, 2, 5),
+        (2024, 2, 1),
+        (2023, 12, 5),
+        (2021, 2, 5),
+        (2022, 2, 5),
+        (2024, 5, 5),
+        (2023, 7, 5),
+    ),
     bugs=(
         ("7 * (rank - 1)", "7 * rank"),
         ("if day <= last", "if True"),

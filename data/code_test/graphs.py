@@ -298,6 +298,7 @@ def bridges(count: int, edges: list[list[int]]) -> list[list[int]]:
         [dice.number(0, 2), dice.number(0, 2)],
         [dice.number(0, 2), dice.number(0, 2)],
     ),
+    edges=((3, [0, 0], [1, 1]), (4, [0, 0], [3, 3]), (5, [0, 0], [4, 4])),
     bugs=(
         ("(short, long), (long, short)", "(short, long)"),
         ("moves[row, column] + 1", "len(moves)"),

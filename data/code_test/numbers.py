@@ -109,6 +109,7 @@ def negative_base(number: int, *, base: int) -> str:
 @problem(
     level=2,
     draw=lambda dice, n: (dice.ints(n % 4 + 2, 1, 12 + 6 * n),),
+    edges=(([3, 5],), ([7],), ([9, 15, 21],)),
     bugs=(
         ("math.gcd(*numbers)", "min(numbers)"),
         ("// math.gcd(multiple, value)", ""),
