@@ -6,7 +6,7 @@ JSON-ready record that follows from the task and the configuration, and not from
 
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -109,10 +109,12 @@ def audit_task(
     audit = _Audit(task, sandbox, config, stop or threading.Event())
     try:
         audit.run()
-    except (ValueError, RecursionError) as error:
-        audit.find(FindingKind.UNREADABLE, str(error))
-    except SandboxError as error:
+    except Stopped:
+        raise
+    except (SandboxError, OSError) as error:
         audit.find(FindingKind.UNDECIDED, f"the sandbox failed: {error}")
+    except Exception as error:  # one bad row is not the end of a task set
+        audit.find(FindingKind.UNREADABLE, f"{type(error).__name__}: {error}")
     return audit.record
 
 
@@ -134,22 +136,20 @@ class _Audit:
 
     def run(self) -> None:
         self.record |= {"task_id": self.task["task_id"], "findings": [], "notes": []}
-        target = read_target(self.task["target"], Settings())
+        target = read_target(self.task.get("target"), Settings())
         cases = cases_of(target)
         self._look_at_cases(cases)
         reference = self.task.get("solution")
-        quick = self._quick(target)
         if reference is None:
             self._note("there is no reference solution")
-        elif not self._try_reference(reference, target):
+        if reference is None or not self._try_reference(reference, target):
+            self._try_solvers(self._quick(target), cases)
             return
-        else:
-            self._try_examples(reference, target)
-            if not self._passes(reference, quick):
-                quick = target
-        self._try_solvers(quick, cases)
-        if reference is not None:
-            self._try_mutants(reference, quick)
+        self._try_examples(reference, target)
+        quick = self._quick(target)
+        limited = quick if self._passes(reference, quick) else target
+        self._try_solvers(limited, cases)
+        self._try_mutants(reference, limited)
 
     def find(self, kind: FindingKind, detail: str) -> None:
         self.record["findings"].append({"kind": kind.value, "detail": detail})
@@ -178,7 +178,7 @@ class _Audit:
 
     def _try_examples(self, reference: str, target: CodeTarget) -> None:
         """Run the reference on the examples that the statement has as at Python's prompt."""
-        for example in examples_in(self.task["statement"], names_of(target)):
+        for example in examples_in(self.task.get("statement", ""), names_of(target)):
             checked = {
                 "entry_point": example.function,
                 "inputs": [list(example.args)],
@@ -236,16 +236,12 @@ class _Audit:
         return self._outcome(source, target).all_passed
 
     def _outcome(self, source: str, target: CodeTarget) -> Outcome:
-        for last in _last_of(_TRIES):
+        for tries_left in reversed(range(_TRIES)):
             if self.stop.is_set():
                 raise Stopped
             try:
                 return run_checks(self.sandbox, source, target, run_all=False)
             except SandboxError:
-                if last or self.stop.is_set():
+                if not tries_left or self.stop.is_set():
                     raise
         raise AssertionError  # the last try returns or raises
-
-
-def _last_of(count: int) -> Iterator[bool]:
-    yield from (index == count - 1 for index in range(count))

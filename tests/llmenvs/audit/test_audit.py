@@ -45,6 +45,8 @@ FAULTY = {
     "unreadable": [
         row(entry_point="add", inputs=[[1]], outputs=[]),
         row("def add(a, b:", asserts=["assert add(1, 2 == 3"]),
+        {"task_id": "t", "statement": "No target."},
+        row(7),  # type: ignore[arg-type]  # no text
     ],
     "reference fails": [row(ADD.replace("+", "-")), row("def add(a, b: return")],
     "flaky": [
@@ -145,6 +147,16 @@ def test_a_record_says_what_was_tried_and_follows_from_the_task(sandbox: Sandbox
     survivor = record["survivors"][1]
     assert (survivor["operator"], survivor["line"]) == ("return", 3)
     assert audit_task(task, sandbox) == record
+
+
+def test_solvers_are_tried_without_a_reference_that_passes(sandbox: Sandbox) -> None:
+    target = FAULTY["trivial passes"][0]["target"]
+
+    assert kinds(row(None, **target), sandbox) == {"trivial passes"}
+    assert kinds(row("def add(a, b): return 0", **target), sandbox) == {
+        "reference fails",
+        "trivial passes",
+    }
 
 
 def test_mutants_are_drawn_by_the_seed(sandbox: Sandbox) -> None:
