@@ -121,8 +121,10 @@ def _show(summary: Mapping[str, Any], records: Sequence[Record], out: Path | Non
     found = [record for record in records if record["findings"]]
     for record in found[:_MOST_SHOWN]:
         details = "; ".join(f"{each['kind']}: {each['detail']}" for each in record["findings"])
-        console.print(f"{record['task_id']}: {details}", markup=False, highlight=False)
+        line = f"{record['task_id']}: {details}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if len(found) > _MOST_SHOWN:
         console.print(f"and {len(found) - _MOST_SHOWN} more tasks", highlight=False)
     if out is not None:
-        console.print(f"the whole report is {out / 'report.md'}", markup=False, highlight=False)
+        line = f"the whole report is {out / 'report.md'}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
