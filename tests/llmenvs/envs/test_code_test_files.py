@@ -291,7 +291,11 @@ def changed(row: dict[str, Any], **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("load", "row", "message"),
     [
-        (load_humaneval, changed(HUMANEVAL, test=None), r"\['test'\]: is missing; the row has task_id"),
+        (
+            load_humaneval,
+            changed(HUMANEVAL, test=None),
+            r"\['test'\]: is missing; the row has task_id",
+        ),
         (load_humaneval, changed(HUMANEVAL, test=3), r"\['test'\]: must be a text, got 3"),
         (load_humaneval, changed(HUMANEVAL, prompt="def ("), r"\['prompt'\]: is not Python"),
         (load_humaneval, changed(HUMANEVAL, test="assert"), r"\['target'\]: .*not Python"),
