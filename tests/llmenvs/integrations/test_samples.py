@@ -11,8 +11,8 @@ import llmenvs
 from llmenvs.env_making import make_text_env
 from llmenvs.integrations.samples import (
     TrainingSample,
-    rewards_on_last_token,
     sample_of,
+    sample_of_record,
     samples_of,
     spans_of,
     trajectory_of,
@@ -161,9 +161,12 @@ def test_spans_cover_the_ones_of_a_mask(mask: list[int]) -> None:
     assert covered.tolist() == mask
 
 
-def test_a_record_with_a_sum_alone_has_it_on_the_last_token() -> None:
-    assert rewards_on_last_token(None, 2) == (0.0, 0.0)
-    assert rewards_on_last_token(1.0, 0) == ()
+def test_a_record_with_a_sum_alone_has_it_on_the_last_turn() -> None:
+    sample = sample_of_record([1], [2, 3, 4, 5], [1, 0, 1, 0], reward=2.0)
+
+    assert sample.response_ids == (2, 3, 4)
+    assert sample.turn_rewards == (0.0, 2.0)
+    assert sample.token_rewards == (0.0, 0.0, 2.0)
 
 
 def _undecided(completion: str, target: object) -> Verdict:
