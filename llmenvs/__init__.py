@@ -69,3 +69,4 @@ gymnasium.register("llmenvs/ToolCall-v0", entry_point="llmenvs.envs.tool_call:To
 gymnasium.register(
     "llmenvs/ReasoningGym-v0", entry_point="llmenvs.envs.reasoning_gym:ReasoningGymEnv"
 )
+gymnasium.register("llmenvs/Gem-v0", entry_point="llmenvs.integrations.gem:GemEnv")

@@ -7,8 +7,9 @@ of ``countdown``, ``intermediate_integration``, ``polynomial_multiplication``, `
 arithmetic: numbers, operators, variables of one letter and named functions. Others hang on an
 answer such as ``1e999999999``; so there is a limit of CPU time.
 
-Two scorers take wrong answers for right: ``game_of_life_halting`` every text that is not empty, and
-``puzzle24`` any numbers, rounded. They are held to the answer and to the given numbers.
+Four scorers take wrong answers for right, and are held to more: ``game_of_life_halting`` takes
+every text that is not empty, ``puzzle24`` any numbers, rounded, ``coin_flip`` the first digit
+alone, and ``complex_arithmetic`` "nan".
 """
 
 import ast
@@ -19,6 +20,7 @@ import re
 import resource
 import warnings
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 from llmenvs.envs.reasoning_gym_tasks import dataset_of, known_answer
@@ -97,7 +99,7 @@ class GuardedScorer:
         try:
             score = _score(dataset, target["dataset"], completion, entry)
         except Exception as error:
-            # The scorer takes a right answer: then it was this one that broke it.
+            # Where the scorer takes a right answer, it was this one that broke it.
             if not self._takes_known_answer(dataset, target["dataset"], entry):
                 reason = f"reasoning-gym's scorer failed: {error!r}"
                 return Verdict.undecided(Status.ERROR, reason=reason, extracted=shown)
@@ -112,8 +114,10 @@ class GuardedScorer:
 
     def _takes_known_answer(self, dataset: Any, name: str, entry: Mapping[str, Any]) -> bool:
         known = known_answer(entry)
+        if known is None:
+            return True
         try:
-            return known is not None and _score(dataset, name, known, entry) >= _ALMOST_ONE
+            return _score(dataset, name, known, entry) >= _ALMOST_ONE
         except Exception:
             return False
 
@@ -154,13 +158,24 @@ def _is_the_answer(answer: str, entry: Mapping[str, Any]) -> bool:
 
 
 def _uses_the_given_numbers(answer: str, entry: Mapping[str, Any]) -> bool:
-    import sympy
+    import sympy  # type: ignore[import-untyped]  # it has no type information
 
     used = sorted(int(number) for number in re.findall(r"\d+", answer))
     return used == sorted(entry["metadata"]["numbers"]) and sympy.parse_expr(answer) == 24
 
 
+def _is_the_probability(answer: str, entry: Mapping[str, Any]) -> bool:
+    given, wanted = (float(Fraction(text.replace(",", ""))) for text in (answer, entry["answer"]))
+    return abs(given - wanted) <= 1e-4  # reasoning-gym's tolerance
+
+
+def _is_finite(answer: str, entry: Mapping[str, Any]) -> bool:
+    return "nan" not in answer.casefold() and "inf" not in answer.casefold()
+
+
 _CONDITIONS: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {
+    "coin_flip": _is_the_probability,
+    "complex_arithmetic": _is_finite,
     "game_of_life_halting": _is_the_answer,
     "puzzle24": _uses_the_given_numbers,
 }
@@ -170,7 +185,7 @@ _CONDITIONS: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {
 def _guard() -> None:
     """Take ``eval`` from the scorers that call it, for this process, which only scores."""
     import sympy
-    from sympy.parsing import sympy_parser
+    from sympy.parsing import sympy_parser  # type: ignore[import-untyped]  # likewise
 
     warnings.simplefilter("ignore")  # of Python's parser, on what models write
     original = sympy_parser.parse_expr

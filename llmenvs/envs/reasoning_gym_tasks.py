@@ -160,7 +160,7 @@ def _seeded_globals(seed: int) -> Iterator[None]:
     """Seed the global generators, which a few data sets draw from, and put them back after."""
     before, numpy_before = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.setstate(random.Random(seed).getstate())  # noqa: S311 (no secret)
-    np.random.set_state(np.random.MT19937(seed).state)  # noqa: NPY002
+    np.random.set_state(dict(np.random.MT19937(seed).state))  # noqa: NPY002
     try:
         yield
     finally:
