@@ -137,9 +137,10 @@ def dataset_of(name: str, config: str) -> Any:
         raise ValueError("config must not have seed and size: items are numbered, and split apart")
     try:
         with _seeded_globals(0):
-            return reasoning_gym.create_dataset(name, seed=_SEED, size=NUM_ITEMS, **options)
+            made = reasoning_gym.create_dataset(name, seed=_SEED, size=NUM_ITEMS, **options)
     except (AssertionError, TypeError, ValueError) as error:
         raise ValueError(f"data set {name!r} refuses the config {options}: {error}") from error
+    return _in_order(made)
 
 
 def known_answer(entry: Mapping[str, Any]) -> str | None:
@@ -153,6 +154,30 @@ def known_answer(entry: Mapping[str, Any]) -> str | None:
 def split_of(question: str) -> str:
     """Return the split that a question is in."""
     return "test" if zlib.crc32(question.encode()) % _TEST_SHARE == 0 else "train"
+
+
+def _in_order(dataset: Any) -> Any:
+    """Give a data set an order that does not depend on Python's hash seed, where it draws of sets.
+
+    Three draw from sets of strings or expressions: isomorphic_strings, polynomial_multiplication
+    and ransom_note. Their items would be others in each process.
+    """
+    if isinstance(getattr(dataset, "letters", None), set):
+        dataset.letters = _SortedSet(dataset.letters)
+    if hasattr(dataset, "_get_monomials"):
+        drawn = dataset._get_monomials
+        dataset._get_monomials = lambda rng: sorted(drawn(rng) or (), key=str)
+    return dataset
+
+
+class _SortedSet(frozenset[str]):
+    """A set that is iterated in order."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(super().__iter__()))
+
+    def __sub__(self, other: Any) -> "_SortedSet":
+        return _SortedSet(super().__sub__(other))
 
 
 @contextlib.contextmanager

@@ -45,7 +45,9 @@ def test_texts_and_rewards_are_gems_own() -> None:
     prompt, _ = env.reset(seed=0)
     theirs = gem.make(EASY)
     text, info = theirs.reset(seed=0)
-    theirs.game_number = env._state.game.game_number
+    state = env._state
+    assert state is not None
+    theirs.game_number = state.game.game_number
 
     def without_example(said: str) -> str:  # a random number
         return re.sub(r"\\boxed{\d+}", "", said)
@@ -59,7 +61,7 @@ def test_texts_and_rewards_are_gems_own() -> None:
         assert text in said[0]
         assert said[1] == reward
         assert said[2] == terminated
-    assert said[4]["verdict"].success
+    assert env.trajectory().info["verdict"].success
 
 
 def test_what_a_game_cannot_read_ends_it_as_the_policys_fault() -> None:
