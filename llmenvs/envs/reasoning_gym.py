@@ -7,6 +7,7 @@ import numpy as np
 
 from llmenvs.env import Opening, TextEnv, Turn
 from llmenvs.envs.reasoning_gym_scorer import MAX_ANSWER_CHARS, as_config
+from llmenvs.envs.reasoning_gym_solvers import solve
 from llmenvs.envs.reasoning_gym_tasks import NUM_ITEMS, ReasoningGymTasks
 from llmenvs.envs.reasoning_gym_worker import score_answer
 from llmenvs.policy import FunctionPolicy, Policy, Prompt
@@ -94,8 +95,8 @@ class ReasoningGymEnv(TextEnv[Task]):
     def scripted_policies(self) -> dict[str, Policy]:
         """Return ``oracle`` (1.0), ``random`` (another item's answer) and ``noop`` (0.0).
 
-        The oracle knows the answers of the questions that it finds among the items, as the task ids
-        have them; a few data sets (boxnet, rush_hour) tell none.
+        The oracle knows the answer that reasoning-gym tells; boxnet and rush_hour, of which it
+        tells none, it solves. It plays in the environment that asked, and in no other.
         """
         return {
             "oracle": FunctionPolicy(self._right_answer),
@@ -122,9 +123,7 @@ class ReasoningGymEnv(TextEnv[Task]):
         asked = prompt.messages[-1]["content"]
         if self._state is None or self._prompt(self._state) != asked:
             raise ValueError("the oracle plays in the environment that asked, and knows no other")
-        answer = self._state["answer"]
-        if answer is None:
-            raise ValueError(f"reasoning-gym tells no answer for {self._task['task_id']!r}")
+        answer = self._state["answer"] or solve(self._source.dataset, self._state["entry"])
         return f"<think></think><answer>{answer}</answer>"
 
     def _other_answer(self, prompt: Prompt) -> str:
