@@ -86,9 +86,11 @@ def _neighbours(
     for car, (first, (stride, length)) in enumerate(zip(cars, shapes, strict=True)):
         for direction in (1, -1):
             steps, edge = 0, first + stride * (length - 1) if direction > 0 else first
-            while (edge := _next_cell(edge, stride * direction)) is not None and edge not in taken:
+            cell = _next_cell(edge, stride * direction)
+            while cell is not None and cell not in taken:
                 steps += direction
                 yield car, steps, (*cars[:car], first + stride * steps, *cars[car + 1 :])
+                cell = _next_cell(cell, stride * direction)
 
 
 def _next_cell(cell: int, offset: int) -> int | None:
