@@ -42,6 +42,7 @@ def rollout(
     num_threads: int = 8,
     progress: bool = False,
     on_episode: OnEpisode | None = None,
+    has_answered: bool = False,
     engine: Engine = "local",
     ray_address: str | None = None,
 ) -> list[Trajectory]:
@@ -61,10 +62,14 @@ def rollout(
         limits: of tokens.
         num_threads: for the environments that say that they block.
         progress: show a bar with the mean reward on standard error.
-        on_episode: called as each episode ends, in this thread.
+        on_episode: called as each episode ends, in this thread, while its environment still holds
+            it.
+        has_answered: the policy has answered before, so that what it raises is never a fault of the
+            program; for a run that is taken up again.
         engine: ``"local"``, or ``"ray"``: copies of ``envs`` are stepped in actors of a cluster, to
-            the same trajectories; the policy stays here. A cluster that is started for it ends with
-            it; `llmenvs.engines.ray_cluster.ray_cluster` keeps one for several rollouts.
+            the same trajectories, and ``envs`` are put where the copies end; the policy stays here.
+            A cluster that is started for it ends with it; `ray_cluster` of
+            `llmenvs.engines.ray_cluster` keeps one for several rollouts.
         ray_address: of a cluster; None takes the one that this process is connected to, or starts
             one on this machine.
 
@@ -103,7 +108,8 @@ def rollout(
         progress_bar("rollout", total=len(episodes), shown=progress) as bar,
     ):
         tally = Tally(bar.advance, on_episode)
-        return _Rollout(episodes, len(envs), policy, threads, tally).run()
+        loop = _Rollout(episodes, len(envs), policy, threads, tally, has_answered=has_answered)
+        return loop.run()
 
 
 class _Rollout:
@@ -116,6 +122,8 @@ class _Rollout:
         policy: Policy,
         threads: ThreadPoolExecutor,
         tally: Tally,
+        *,
+        has_answered: bool,
     ) -> None:
         self._queues = [list(episodes[index::num_envs])[::-1] for index in range(num_envs)]
         self._num_envs = num_envs
@@ -125,7 +133,7 @@ class _Rollout:
         self._tally = tally
         self._ready: list[Episode] = []
         self._stepping: dict[Future[None], Episode] = {}
-        self._has_answered = False
+        self._has_answered = has_answered
 
     def run(self) -> list[Trajectory]:
         """Play all episodes and return their trajectories in order."""

@@ -1,6 +1,8 @@
 """The words by which a command is told to work on a Ray cluster."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,3 +28,21 @@ def check_engine(args: argparse.Namespace) -> None:
     """
     if args.ray_address is not None and args.engine != "ray":
         raise ValueError(f"--ray-address goes with --engine ray alone, got {args.ray_address!r}")
+
+
+@contextmanager
+def cluster_of(args: argparse.Namespace) -> Iterator[None]:
+    """Be connected to the cluster that the command was told of, if to any, while the block runs.
+
+    Raises:
+        ValueError: as `check_engine`.
+        ClusterError, ModuleNotFoundError: see `ray_cluster`.
+    """
+    check_engine(args)
+    if args.engine == "local":
+        yield
+        return
+    from llmenvs.engines.ray_cluster import ray_cluster  # needed with Ray alone
+
+    with ray_cluster(args.ray_address):
+        yield

@@ -1,9 +1,13 @@
-"""`llmenvs sandbox doctor`: what this machine offers for running untrusted code, and why."""
+"""`llmenvs sandbox doctor`: what this machine offers for running untrusted code, and why.
+
+`llmenvs sandbox audit` is in `llmenvs.commands.sandbox_audit`.
+"""
 
 import argparse
 import json
 from dataclasses import asdict
 
+from llmenvs.commands import sandbox_audit
 from llmenvs.verifiers.code.doctor import Diagnosis, diagnose
 
 DESCRIPTION = "Look at the sandbox that model-written code is run in."
@@ -14,10 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     doctor = actions.add_parser("doctor", help="say what this machine can isolate code with")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    sandbox_audit.add_arguments(actions.add_parser("audit", help=sandbox_audit.SUMMARY))
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the diagnosis; the status is 1 where no code can be isolated."""
+    if args.action == "audit":
+        return sandbox_audit.run(args)
     diagnosis = diagnose()
     print(_as_json(diagnosis) if args.json else _as_text(diagnosis))  # noqa: T201 (a command)
     return 0 if diagnosis.chosen is not None else 1

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llmenvs.episode_state import Snapshot
 from llmenvs.policy import Prompt
 from llmenvs.running_episode import RolloutLimits, RunningEpisode
 from llmenvs.trajectory import Trajectory
@@ -39,10 +40,12 @@ class Standing:
     Attributes:
         prompt: what to ask the policy; None where the episode has ended.
         trajectories: of an episode that has ended, else empty.
+        snapshot: of the environment of an episode that has ended; None if it could not start.
     """
 
     prompt: Prompt | None
     trajectories: list[Trajectory]
+    snapshot: Snapshot | None = None
 
 
 class Fault(Exception):
@@ -115,6 +118,8 @@ class EnvHost:
     ) -> Standing:
         if episode.trajectories:
             self._under_way.pop(slot, None)
-            return Standing(None, episode.trajectories)
+            started = bool(episode.trajectories[-1].info.get("task_id"))
+            snapshot = episode.text_env.snapshot() if started else None
+            return Standing(None, episode.trajectories, snapshot)
         self._under_way[slot] = (start, num_turns, episode)
         return Standing(episode.prompt(), [])

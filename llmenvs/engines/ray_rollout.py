@@ -16,6 +16,7 @@ import gymnasium as gym
 
 from llmenvs.engines.ray_cluster import nodes_of, ray_cluster
 from llmenvs.engines.ray_env_host import EnvHost, Standing, Start
+from llmenvs.env import TextEnv
 from llmenvs.lookups import Answers, Lookup
 from llmenvs.policy import Prompt
 from llmenvs.running_episode import RolloutLimits, check_rollout
@@ -34,6 +35,7 @@ class RemoteEpisode:
     Args:
         start: all that it follows from.
         slot: its environment.
+        env: the caller's, which is put where the episode ends.
         host: the actor.
         get: waits for an answer.
         lost: the errors by which a call says that the actor is no more.
@@ -46,6 +48,7 @@ class RemoteEpisode:
         start: Start,
         *,
         slot: int,
+        env: TextEnv[Any],
         host: Any,
         get: Callable[[Any], Standing],
         lost: type[Exception],
@@ -55,6 +58,7 @@ class RemoteEpisode:
         self.trajectories: list[Trajectory] = []
         self._start = start
         self._slot = slot
+        self._env = env
         self._host = host
         self._get = get
         self._lost = lost
@@ -91,6 +95,8 @@ class RemoteEpisode:
             labels = {"episode": self.number, "seed": self._start.seed}
             info = {**labels, "error": f"the environment's actor was lost: {error!r}"}
             standing = Standing(None, [Trajectory.empty(stop_reason=StopReason.ERROR, info=info)])
+        if standing.snapshot is not None:
+            self._env.restore(standing.snapshot)
         self._prompt, self.trajectories = standing.prompt, standing.trajectories
         if self.trajectories and self.trajectories[-1].stop_reason is StopReason.ERROR:
             error_text = self.trajectories[-1].info.get("error")
@@ -111,7 +117,7 @@ def remote_episodes(
     """Yield the episodes of a rollout, not begun; the actors end with the block.
 
     Args:
-        envs: must pickle; those of the caller are not used.
+        envs: must pickle. Copies of them are played, and they are put where an episode ends.
         address: of a cluster, see `ray_cluster`; None starts one here.
         seeds: see `rollout`, as all that follow.
         task_ids: see there.
@@ -138,6 +144,7 @@ def remote_episodes(
                         limits=limits,
                     ),
                     slot=index % len(envs),
+                    env=envs[index % len(envs)].unwrapped,  # type: ignore[arg-type]  # checked
                     host=hosts[index % len(envs) % len(hosts)],
                     get=ray.get,
                     lost=ray.exceptions.RayError,

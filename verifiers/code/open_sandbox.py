@@ -83,7 +83,8 @@ def open_strongest(candidates: Sequence[WorkerSettings], *, workers: int) -> Loc
 def why_not(outer: Outer) -> str:
     """Return why an outer layer cannot be tried here, "" if it can."""
     if seccomp.native_table() is None:
-        return f"there is no table of system calls for {platform.machine()} yet"
+        known = " and ".join(seccomp.TABLES)
+        return f"seccomp filters are known for 64-bit {known}, and this is {platform.machine()}"
     if outer is Outer.BUBBLEWRAP and bubblewrap_path() is None:
         return "bwrap is not installed"
     if outer is Outer.NOTHING and not landlock.landlock_abi():

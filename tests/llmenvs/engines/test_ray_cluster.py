@@ -55,9 +55,7 @@ def test_a_local_cluster_is_on_loopback_and_ends_with_its_block() -> None:
         ('raise ImportError("none of it")\n', "has no llmenvs, but"),
     ],
 )
-def test_a_node_with_another_llmenvs_or_none_is_named(
-    text: str, said: str, tmp_path: Path
-) -> None:
+def test_a_node_with_another_llmenvs_or_none_is_named(text: str, said: str, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     (tmp_path / "llmenvs.py").write_text(text)
     source = tmp_path / "in.jsonl"

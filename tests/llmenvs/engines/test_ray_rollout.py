@@ -1,9 +1,11 @@
 """A rollout on Ray gives the trajectories of this process, also where an actor is killed in it."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -13,6 +15,7 @@ import pytest
 import llmenvs
 from llmenvs import Completion, Prompt, Trajectory
 from llmenvs.async_rollout import rollout_async
+from llmenvs.cli import main
 from llmenvs.policy import FunctionPolicy
 from llmenvs.running_episode import RolloutLimits
 from llmenvs.trajectory import StopReason
@@ -121,9 +124,7 @@ def test_a_policy_that_fails_on_one_prompt_ends_that_episode_alone(cluster: Any)
     envs = grid_worlds(2)
     there = llmenvs.rollout(envs, FunctionPolicy(answer), engine="ray", **ARGUMENTS)
 
-    assert as_dicts(there) == as_dicts(
-        llmenvs.rollout(envs, FunctionPolicy(answer), **ARGUMENTS)
-    )
+    assert as_dicts(there) == as_dicts(llmenvs.rollout(envs, FunctionPolicy(answer), **ARGUMENTS))
     assert [t.info["episode"] for t in there if not t.valid] == [12]
     assert "no answer to this one" in there[2].info["error"]
 
@@ -142,6 +143,30 @@ def test_code_environments_share_one_actor_of_a_node(cluster: Any, actor_pids: P
 
     assert len(hosts) == 1
     assert all(t.total_reward == 1.0 for t in there)
+
+
+def test_bench_on_ray_gives_the_figures_and_records_of_this_process(
+    cluster: Any, tmp_path: Path
+) -> None:
+    kept = []
+    for engine in ("local", "ray"):
+        out = tmp_path / engine
+        words = ["bench", "--env", "llmenvs/GridWorld-v0", "--policy", "random", "--seed", "3"]
+        words += ["--episodes", "6", "--concurrency", "3", "--no-progress", "--engine", engine]
+        assert main([*words, "--out", str(out)]) == 0
+        lines = (out / "episodes.jsonl").read_text().splitlines()
+        summary = json.loads((out / "summary.json").read_text())
+        kept.append((sorted(lines), summary["reward_mean"], summary["turns_mean"]))
+
+    assert kept[0] == kept[1]
+
+
+def test_the_environments_of_the_caller_hold_the_episodes_that_ended(cluster: Any) -> None:
+    (env,) = grid_worlds(1)
+    (there,) = llmenvs.rollout([env], Sampling(), seeds=[4], engine="ray")
+    text_env: Any = env.unwrapped
+
+    assert text_env.trajectory().token_ids.tolist() == there.token_ids.tolist()
 
 
 def test_unknown_engines_are_refused() -> None:
