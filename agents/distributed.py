@@ -58,7 +58,7 @@ def joined(device: str) -> Iterator[None]:
         yield
         return
     try:
-        from accelerate import PartialState
+        from accelerate import PartialState  # type: ignore[import-untyped]  # it has no types
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "training with several processes needs the package accelerate: pip install accelerate"

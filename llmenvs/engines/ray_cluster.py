@@ -1,4 +1,4 @@
-"""A Ray cluster to work on: one that is there, or one of this machine alone, and what its nodes have.
+"""A Ray cluster to work on: one that is there, or one that is started on this machine.
 
 Ray places the work and moves the data; no scheduler, queue or RPC layer is ours. A local cluster
 listens on loopback, shows no dashboard, sends no usage statistics, and ends with the block that

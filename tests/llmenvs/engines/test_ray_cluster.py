@@ -1,6 +1,7 @@
 """A cluster is used as it is found, ended only by who started it, and refused by name if unfit."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,16 @@ except ClusterError as error:
     done = run(program)
 
     assert "no Ray cluster at '127.0.0.1:1'" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_the_example_of_the_documentation_runs() -> None:
+    pytest.importorskip("ray")
+    text = (Path(__file__).parents[3] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    done = run(example)
+
+    assert done.stdout.splitlines() == ["[1.0, 1.0]", "[2.0, 2.0, 2.0, 2.0]"], done.stderr
 
 
 def test_versions_must_be_equal_and_of_python_the_minor_one() -> None:

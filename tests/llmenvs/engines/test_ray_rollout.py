@@ -47,7 +47,7 @@ class Sampling:
 
 
 def grid_worlds(count: int) -> list[gym.Env[str, str]]:
-    options = {"random_start": True, "max_turns": 5}
+    options: dict[str, Any] = {"random_start": True, "max_turns": 5}
     return [gym.make("llmenvs/GridWorld-v0", **options) for _ in range(count)]
 
 

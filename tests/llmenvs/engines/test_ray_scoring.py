@@ -29,6 +29,7 @@ from llmenvs.verifiers.verdict import Status, Verdict
 pytestmark = pytest.mark.slow  # a cluster takes seconds to start
 
 Pids = Callable[[str], list[int]]
+NoneLeft = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def test_a_verifier_that_a_node_cannot_load_is_an_error_at_once(cluster: Any) ->
         list(score_on_ray(NeedsAbsentPackage(), [("a", None)]))
 
 
-def test_rows_are_read_only_as_they_are_needed(cluster: Any, actor_pids: Pids) -> None:
+def test_rows_are_read_only_as_they_are_needed(cluster: Any, none_left: NoneLeft) -> None:
     num_read = 0
 
     def endless() -> Iterator[tuple[str, None]]:
@@ -141,16 +142,14 @@ def test_rows_are_read_only_as_they_are_needed(cluster: Any, actor_pids: Pids) -
     verdicts.close()  # type: ignore[attr-defined]  # it is a generator
 
     assert num_read < 100_000
-    deadline = time.monotonic() + 20.0
-    while actor_pids("ProcessScorer") and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not actor_pids("ProcessScorer")
+    assert none_left("ProcessScorer")
 
 
 @pytest.mark.parametrize("composed", [False, True])
 def test_code_is_scored_by_one_actor_of_a_node_that_holds_the_sandboxes(
-    cluster: Any, actor_pids: Pids, *, composed: bool
+    cluster: Any, actor_pids: Pids, none_left: NoneLeft, *, composed: bool
 ) -> None:
+    assert none_left("ThreadScorer")
     verifier: Any = CodeVerifier()
     if composed:
         verifier = WeightedSum({"code": verifier}, weights={"code": 1.0})
