@@ -7,6 +7,7 @@ started it. A cluster that was there is left as it was.
 
 import os
 import platform
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from llmenvs import __version__
 OBJECT_STORE_BYTES = 128 * 2**20
 """Of a local cluster: rows and verdicts pass through, nothing stays."""
 
+_REACH_S = 10.0  # for a connection to the address that was given
+
 # Ray reads these from the environment, when it is imported and in each process that it starts. The
-# second makes it take the loopback address for its own, as it does on macOS and Windows.
+# second makes it take the loopback address for its own, as it does on macOS and Windows; the third
+# is what it will do anyway, and spares a warning in every process.
 _LOCAL_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -184,11 +188,23 @@ def _connect(ray: Any, address: str | None, num_cpus: int | None) -> None:
             **quiet,
         )
         return
+    _reach(address)
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(f"no Ray cluster at {address!r}: {reason}") from error
+
+
+def _reach(address: str) -> None:
+    """Look whether anybody listens at ``HOST:PORT``: Ray itself tries for many minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "://" in address or not port.isdecimal():
+        return  # "auto", or of another form, which Ray understands
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"no Ray cluster at {address!r}: {error}") from error
 
 
 @contextmanager
