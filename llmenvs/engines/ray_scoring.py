@@ -85,13 +85,17 @@ def _score(
     timeout_s: float,
 ) -> Iterator[Verdict]:
     with ray_cluster(address, num_cpus=workers if address is None else None) as ray:
-        nodes = nodes_of(ray)
+        nodes = [node for node in nodes_of(ray) if node.num_cpus]
+        if not nodes:
+            raise ClusterError("no node of the cluster has a CPU for Ray to use")
+        least_rows = 1
         if getattr(verifier, "blocking", False):
-            actors = [_thread_scorer(ray, pickled, node) for node in nodes if node.num_cpus]
+            least_rows = max(_threads_of(node) for node in nodes)
+            actors = [_thread_scorer(ray, pickled, node) for node in nodes]
         else:
-            count = workers or max(1, sum(node.num_cpus for node in nodes))
+            count = workers or sum(node.num_cpus for node in nodes)
             actors = [_process_scorer(ray, pickled, timeout_s) for _ in range(count)]
-        crew = _Crew(ray, actors)
+        crew = _Crew(ray, actors, least_rows=least_rows)
         try:
             yield from crew.score(Backlog(rows))
         finally:
@@ -122,9 +126,14 @@ def _thread_scorer(ray: Any, pickled: bytes, node: Node) -> Any:
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=True),
             max_restarts=-1,
             max_task_retries=MAX_REDONE,
+            max_concurrency=_IN_FLIGHT,  # so that no thread waits for the last row of a batch
         )
-        .remote(pickled, num_threads=max(2, node.num_cpus))
+        .remote(pickled, num_threads=_threads_of(node))
     )
+
+
+def _threads_of(node: Node) -> int:
+    return max(2, node.num_cpus)
 
 
 class _Batch(NamedTuple):
@@ -135,10 +144,17 @@ class _Batch(NamedTuple):
 
 
 class _Crew:
-    """The actors of one pass and what they are at."""
+    """The actors of one pass and what they are at.
 
-    def __init__(self, ray: Any, actors: list[Any]) -> None:
+    Args:
+        ray: the module.
+        actors: at least one.
+        least_rows: of a batch: as many as an actor scores at once.
+    """
+
+    def __init__(self, ray: Any, actors: list[Any], *, least_rows: int) -> None:
         self._ray = ray
+        self._least_rows = least_rows
         self._actors = actors
         # An actor for which there is no CPU yet gets no rows, which would hold up all others.
         self._starting = {actor.__ray_ready__.remote(): i for i, actor in enumerate(actors)}
@@ -176,8 +192,9 @@ class _Crew:
 
     def _batch_rows(self) -> int:
         if self._row_s is None:
-            return 1
-        return min(max(int(BATCH_S / max(self._row_s, 1e-9)), 1), MAX_BATCH_ROWS)
+            return self._least_rows
+        rows = int(BATCH_S / max(self._row_s, 1e-9))
+        return min(max(rows, self._least_rows), MAX_BATCH_ROWS)
 
     def _collect(self, backlog: Backlog) -> None:
         waited = [*self._under_way, *self._starting]
@@ -210,7 +227,7 @@ class _Crew:
     def _say_what_is_missing(self) -> None:
         free = self._ray.available_resources().get("CPU", 0.0)
         logger.warning(
-            "nothing came for %g s: %d of %d actors wait for a CPU, and the cluster has %g free",
+            "nothing came for %g s: %d of %d actors have not started, and %g CPUs are free",
             _PATIENCE_S,
             len(self._starting),
             len(self._actors),

@@ -166,6 +166,24 @@ def test_code_is_scored_by_one_actor_of_a_node_that_holds_the_sandboxes(
     assert not actor_pids("ProcessScorer")
 
 
+def test_rows_that_wait_are_scored_at_once_on_a_node(cluster: Any, tmp_path: Path) -> None:
+    class Waiting(Recording):
+        blocking = True
+
+        def __call__(self, completion: str, target: Any) -> Verdict:
+            with open(self.path, "a") as file:
+                file.write("+\n")
+            time.sleep(1.0)
+            with open(self.path, "a") as file:
+                file.write("-\n")
+            return Verdict.scored(1.0, success=True, reason="waited")
+
+    log = tmp_path / "log"
+    list(score_on_ray(Waiting(str(log)), [("a", None)] * 4))
+
+    assert log.read_text().split()[:2] == ["+", "+"]
+
+
 def test_the_command_writes_the_bytes_that_it_writes_without_ray(
     cluster: Any, tmp_path: Path
 ) -> None:
