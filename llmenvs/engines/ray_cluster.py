@@ -193,7 +193,10 @@ def _connect(ray: Any, address: str | None, num_cpus: int | None) -> None:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ClusterError(f"no Ray cluster at {address!r}: {reason}") from error
+        raise ClusterError(
+            f"no Ray cluster at {address!r}: {reason}; one that asks for a token answers only "
+            "where RAY_AUTH_MODE=token is set"
+        ) from error
 
 
 def _reach(address: str) -> None:
