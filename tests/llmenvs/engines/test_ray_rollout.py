@@ -103,9 +103,10 @@ def test_episodes_of_a_killed_actor_are_played_again_to_the_same_state(
 
     class Killing(Sampling):
         def act(self, prompts: Sequence[Prompt]) -> list[Completion]:
-            if self.num_calls == 4 and not killed:
-                killed.extend(actor_pids("EnvHost")[:1])
-                os.kill(killed[0], signal.SIGKILL)
+            if not killed and any(len(prompt.messages) >= 5 for prompt in prompts):
+                killed.extend(actor_pids("EnvHost"))  # all, in the middle of an episode
+                for pid in killed:
+                    os.kill(pid, signal.SIGKILL)
             return super().act(prompts)
 
     envs = grid_worlds(3)
