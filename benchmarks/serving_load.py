@@ -31,10 +31,12 @@ class PlainClient(asyncio.Protocol):
         self._resetting = True
 
     def connection_made(self, transport: Any) -> None:
+        """Open the session."""
         self._transport = transport
         self._send(self._reset)
 
     def data_received(self, data: bytes) -> None:
+        """Count a reply once it is whole, and ask for the next."""
         self._received += data
         head, blank, body = self._received.partition(b"\r\n\r\n")
         if not blank:

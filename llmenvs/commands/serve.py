@@ -170,7 +170,7 @@ def options_by_env(env_ids: Sequence[str], words: Sequence[str]) -> dict[str, di
     for word in words:
         head = word.partition("=")[0]
         # An id may hold a colon itself, as in package.module:Env-v0.
-        env_id, colon, name = head.rpartition(":")
+        env_id, colon, _ = head.rpartition(":")
         if not colon or env_id not in given:
             raise ValueError(
                 f"--env-option must be ID:NAME=VALUE with an ID of {list(env_ids)}, got {word!r}"

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import time
+import weakref
 from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
@@ -73,6 +74,7 @@ class Connection:
             limits=self._httpx.Limits(max_connections=None, max_keepalive_connections=64),
             trust_env=False,  # a proxy from the environment must not see what stays on this machine
         )
+        weakref.finalize(self, self._client.close)  # also at the end of the process
 
     def get(self, path: str, kind: type[ReplyT]) -> ReplyT:
         """Return the reply to a GET; raises as `post` does."""
