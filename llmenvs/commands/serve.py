@@ -62,6 +62,11 @@ def _add_env(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="answer for oracle, random and noop; the oracle knows the answers",
     )
+    parser.add_argument(
+        "--openenv",
+        action="store_true",
+        help="speak OpenEnv's protocol too, under /openenv/NAME; needs that package",
+    )
     parser.add_argument("--max-sessions", type=int, default=4096, help="open at a time")
     parser.add_argument("--idle-timeout-s", type=float, default=1800.0, help="of a session")
     parser.add_argument("--max-age-s", type=float, default=86_400.0, help="of a session")
@@ -120,6 +125,7 @@ def _serve_env(args: argparse.Namespace) -> None:
         token=token,
         threads=args.threads,
         scripted_policies=args.scripted_policies,
+        openenv=args.openenv,
     )
     _serve(app, args, ", ".join(args.env_ids))
 

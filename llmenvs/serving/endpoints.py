@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from llmenvs.serving.errors import ServiceError, problem
@@ -25,6 +26,8 @@ from llmenvs.serving.protocol import Problem
 logger = logging.getLogger(__name__)
 
 _JSON = "application/json"
+_CLIENT_GONE = 499
+"""How a request is counted whose client went away before its body was whole, as nginx has it."""
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -70,10 +73,13 @@ def build_app(
         lifespan=lifespan,
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
-    for endpoint in endpoints:
-        route = Route(endpoint.path, _answering(endpoint, metrics), methods=[endpoint.method])
-        route.methods = {endpoint.method}  # without the HEAD that Starlette adds to a GET
-        app.router.routes.append(route)
+    routes = [
+        Route(endpoint.path, _answering(endpoint, metrics), methods=[endpoint.method])
+        for endpoint in endpoints
+    ]
+    for route in routes:
+        route.methods = (route.methods or set()) - {"HEAD"}  # which Starlette adds to a GET
+    app.router.routes[:0] = routes  # before FastAPI's own: they are tried in order
     document = openapi_of(endpoints, title=title, token_needed=token_needed)
     app.openapi = lambda: document  # type: ignore[method-assign]  # as FastAPI's documentation does
     return app
@@ -145,6 +151,9 @@ def _answering(
         except HTTPException as error:
             status = error.status_code
             raise
+        except ClientDisconnect:
+            status = _CLIENT_GONE
+            return Response(status_code=400)  # nobody reads it
         finally:
             metrics.count(path, status, time.perf_counter() - began)
 

@@ -10,6 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from fastapi import FastAPI
+
+from llmenvs.retrievers.optional import import_extra
 from llmenvs.serving import protocol
 from llmenvs.serving.endpoints import Endpoint, build_app
 from llmenvs.serving.env_host import EnvHost, ServedEnv
@@ -29,6 +32,7 @@ def create_env_app(
     token: str | None = None,
     threads: int = 8,
     scripted_policies: bool = False,
+    openenv: bool = False,
 ) -> Guard:
     """Return the ASGI application that serves ``envs``.
 
@@ -38,9 +42,12 @@ def create_env_app(
         token: the bearer token that every path but ``/health`` asks for; none by default.
         threads: environments that are stepped at a time.
         scripted_policies: whether ``/policy`` answers, whose oracle knows the answers.
+        openenv: whether each environment is served by OpenEnv's protocol too, under `openenv_path`;
+            its sessions live as long as their web socket, and as many may be open again.
 
     Raises:
         ValueError: an environment cannot be made.
+        ImportError: ``openenv`` without that package.
     """
     limits = limits or SessionLimits()
     host = EnvHost(envs, scripted_policies=scripted_policies)
@@ -68,6 +75,8 @@ def create_env_app(
         lifespan=lifespan,
         token_needed=token is not None,
     )
+    if openenv:
+        _mount_openenv(app, envs, max_sessions=limits.max_sessions)
     return Guard(
         app,
         token=token,
@@ -77,6 +86,27 @@ def create_env_app(
         on_refusal=lambda status: metrics.count("refused", status),
         refusal=problem,
     )
+
+
+def openenv_path(env_id: str) -> str:
+    """Return where OpenEnv's protocol is served: ``/openenv/`` and the id's last part.
+
+    >>> openenv_path("llmenvs/GridWorld-v0")
+    '/openenv/GridWorld-v0'
+    """
+    return f"/openenv/{env_id.rpartition('/')[2]}"
+
+
+def _mount_openenv(app: FastAPI, envs: Sequence[ServedEnv], *, max_sessions: int) -> None:
+    integration: Any = import_extra("llmenvs.integrations.openenv", extra="openenv")
+    paths = [openenv_path(served.env_id) for served in envs]
+    if len(set(paths)) != len(paths):
+        raise ValueError(f"OpenEnv's paths must differ, got {paths}")
+    for path, served in zip(paths, envs, strict=True):
+        server = integration.create_server(
+            served.env_id, env_options=served.options, max_sessions=max_sessions
+        )
+        app.mount(path, server)
 
 
 def env_endpoints(service: EnvService, metrics: SessionMetrics) -> list[Endpoint]:
