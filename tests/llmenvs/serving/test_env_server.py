@@ -83,7 +83,7 @@ def test_a_client_that_goes_away_in_its_body_leaves_the_server_as_it_was(env_ser
             connection.sendall(HEAD + b"content-length: 100\r\n\r\n{")
 
     assert env_server.get("/health").status_code == 200
-    assert "Traceback" not in env_server.errors
+    assert "ClientDisconnect" not in env_server.errors
 
 
 @pytest.mark.slow
@@ -107,9 +107,9 @@ def test_headers_without_end_are_cut_off(env_server: Any) -> None:
     before = env_server.rss_mb()
     with socket.create_connection(("127.0.0.1", env_server.port), timeout=30) as connection:
         connection.sendall(b"POST /step HTTP/1.1\r\n")
-        with pytest.raises(OSError, match="reset|pipe"):
-            for number in range(20_000):
-                connection.sendall(b"x-%d: " % number + b"y" * 1000 + b"\r\n")
+        endless = b"".join(b"x-%d: " % number + b"y" * 1000 + b"\r\n" for number in range(20_000))
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            connection.sendall(endless)
 
     assert env_server.rss_mb() < before + 20
 

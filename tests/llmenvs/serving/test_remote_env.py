@@ -1,4 +1,4 @@
-"""`RemoteEnv` is the environment that it is a client of: same episodes, and masks exact to the id."""
+"""`RemoteEnv` is the environment that it is a client of: same episodes, masks exact to the id."""
 
 import asyncio
 import copy
@@ -195,6 +195,12 @@ def test_a_token_is_sent_and_a_wrong_one_refused(serve: Any) -> None:
     assert "open-sesame" not in server.errors
 
 
+def _is_whole(answer: bytes) -> bool:
+    head, blank, body = answer.partition(b"\r\n\r\n")
+    length = head.partition(b"content-length: ")[2].split(b"\r\n")[0]
+    return bool(blank) and len(body) >= int(length)
+
+
 class _LossyProxy:
     """Hands requests on, and drops every second connection once the server has answered."""
 
@@ -220,10 +226,11 @@ class _LossyProxy:
         with client, socket.create_connection(("127.0.0.1", self._port)) as server:
             while data := client.recv(65536):
                 server.sendall(data)
-                if not data.endswith(b"}"):  # the body is still to come
-                    if not data.startswith(b"GET"):
-                        continue
-                answer = server.recv(65536)
+                if not (data.endswith(b"}") or data.startswith(b"GET")):
+                    continue  # the body is still to come
+                answer = b""
+                while not _is_whole(answer):
+                    answer += server.recv(65536)
                 if drops:
                     self.num_dropped += 1
                     return

@@ -17,7 +17,7 @@ GRID = "llmenvs/GridWorld-v0"
         (["env", GRID, "--env-option", "max_turns=3"], "--env-option must be ID:NAME=VALUE"),
         (["env", GRID, "--env-option", f"{GRID}:max_trns=3"], "max_trns"),
         (["env", GRID, "--env-option", f"{GRID}:max_turns"], "must be NAME=VALUE"),
-        (["env", GRID, "--host", "0.0.0.0"], "which needs a bearer token"),
+        (["env", GRID, "--host", "192.0.2.1"], "which needs a bearer token"),
         (["env", GRID, "--token-env", "NO_SUCH_VARIABLE"], "must hold a token"),
         (["env", GRID, "--token-file", "/no/such/file"], "No such file"),
         (["env", GRID, "--max-sessions", "0"], "max_sessions must be above 0, got 0"),
