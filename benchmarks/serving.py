@@ -107,10 +107,10 @@ def speed(args: argparse.Namespace) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {"llmenvs": [], "openenv": []}
     with ours() as own, running(python, openenv, "serve") as peer:
         for _ in range(args.repeats):
-            load = (sys.executable, program, str(own.port), *words)
-            runs["llmenvs"].append(loaded(own, *load))
-            load = (python, openenv, "load", str(peer.port), *words)
-            runs["openenv"].append(loaded(peer, *load))
+            plain = (sys.executable, program, str(own.port), *words)
+            runs["llmenvs"].append(loaded(own, *plain))
+            sockets = (python, openenv, "load", str(peer.port), *words)
+            runs["openenv"].append(loaded(peer, *sockets))
     medians = {
         name: {
             figure: statistics.median(run[figure] for run in several)

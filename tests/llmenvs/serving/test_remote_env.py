@@ -100,8 +100,7 @@ def test_whatever_is_written_arrives_as_it_is(
 
 
 def test_an_unseeded_reset_goes_on_with_the_randomness_of_the_one_before(env_server: Any) -> None:
-    options = {"env_id": DIGIT}
-    remote = RemoteEnv(env_server.url, **options)
+    remote = RemoteEnv(env_server.url, DIGIT)
     from llmenvs.testing import GuessDigitEnv
 
     local = GuessDigitEnv()
@@ -135,9 +134,7 @@ def test_gymnasium_vectorises_it(env_server: Any) -> None:
 def test_closing_and_collecting_leave_no_session_behind(env_server: Any) -> None:
     before = env_server.num_sessions
     for _ in range(3):
-        dropped = RemoteEnv(env_server.url, GRID)
-        dropped.reset(seed=0)
-    del dropped
+        RemoteEnv(env_server.url, GRID).reset(seed=0)
     with RemoteEnv(env_server.url, GRID) as last:
         last.reset(seed=0)
 
