@@ -19,6 +19,7 @@ COMMANDS = {
     "play": ("llmenvs.commands.play", "play an environment in the terminal"),
     "sandbox": ("llmenvs.commands.sandbox", "look at the sandbox that code is run in"),
     "score": ("llmenvs.commands.score", "score a file of completions with a verifier"),
+    "serve": ("llmenvs.commands.serve", "serve environments or a verifier over HTTP"),
     "train": ("llmenvs.commands.train", "train a model in environments"),
     "verifiers": ("llmenvs.commands.verifiers", "list the verifiers and their options"),
 }
