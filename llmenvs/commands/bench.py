@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = _config(args)
         rules = FolderRules(args.overwrite, args.resume, args.retry_invalid)
-        retries = RetryRules(max_attempts=args.max_attempts, timeout_s=args.timeout)
+        retries = RetryRules(args.max_attempts, args.timeout, args.retry_wait)
         with Bench(config, args.out, rules=retries).opened(rules) as bench:
             return _run(bench, args, errors)
     except KeyboardInterrupt:
@@ -153,6 +153,13 @@ def _add_endpoint_options(group: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--timeout", type=float, default=300.0, metavar="S", help="of a request")
     group.add_argument("--max-attempts", type=int, default=6, help="of a request")
+    group.add_argument(
+        "--retry-wait",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="at most, before the second attempt; it doubles with each",
+    )
     group.add_argument("--price-in", type=float, help="of a million prompt tokens")
     group.add_argument("--price-out", type=float, help="of a million completion tokens")
 

@@ -52,6 +52,8 @@ async def events(body: dict[str, Any], asked: Behaviour) -> AsyncIterator[str]:
     said = message(body, asked)
     content = said["content"] or ""
     pieces: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    if "reasoning_content" in said:
+        pieces.append({"reasoning_content": said["reasoning_content"]})
     pieces += [{"content": letter} for letter in content]
     for index, call in enumerate(said.get("tool_calls", [])):
         function = call["function"]
@@ -92,7 +94,9 @@ async def status(request: Request, body: dict[str, Any], asked: Behaviour) -> Re
 
 
 async def html(request: Request, body: dict[str, Any], asked: Behaviour) -> Response:
-    return HTMLResponse("<!doctype html><title>Welcome</title>", status_code=asked.get("status", 200))
+    return HTMLResponse(
+        "<!doctype html><title>Welcome</title>", status_code=asked.get("status", 200)
+    )
 
 
 async def text(request: Request, body: dict[str, Any], asked: Behaviour) -> Response:
@@ -127,6 +131,12 @@ def make_app(script: list[Behaviour]) -> FastAPI:
             return await KINDS[asked["kind"]](request, body, asked)
         finally:
             open_now -= 1
+
+    @app.put("/script")
+    async def start_over(request: Request) -> None:
+        nonlocal script, most_open
+        script, most_open = json.loads(await request.body()), 0
+        seen.clear()
 
     @app.get("/seen")
     async def requests() -> dict[str, Any]:
