@@ -200,7 +200,7 @@ def _compare(
 def _sign_flip_p_value(differences: NDArray[np.float64]) -> float:
     from scipy.stats import permutation_test
 
-    if not differences.any():
+    if len(differences) < 2 or not differences.any():
         return 1.0
     found = permutation_test(
         (differences,),
@@ -209,7 +209,7 @@ def _sign_flip_p_value(differences: NDArray[np.float64]) -> float:
         vectorized=True,
         n_resamples=NUM_PERMUTATIONS,
         batch=max(1, 2_000_000 // len(differences)),
-        rng=np.random.default_rng([_STREAM, len(differences)]),
+        random_state=np.random.default_rng([_STREAM, len(differences)]),
     )
     return float(found.pvalue)
 

@@ -81,7 +81,7 @@ def summary(out: Path) -> dict[str, Any]:
     return content
 
 
-BAD = [
+BAD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "html"}, "the answer is HTML, not JSON"),
     ({"kind": "html", "status": 502}, "the endpoint answered 502"),
     ({"kind": "text", "text": '{"choices": ['}, "the answer is not JSON"),

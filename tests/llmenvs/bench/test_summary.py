@@ -57,7 +57,7 @@ def test_a_bootstrap_interval_has_the_width_of_the_normal_one() -> None:
 
 def test_pass_at_k_majority_and_best_of_n_are_those_by_hand() -> None:
     def answer(sample: int, text: str | None, *, right: bool) -> EpisodeRecord:
-        verdict = {"extracted": text, "parts": {}}
+        verdict: dict[str, Any] = {"extracted": text, "parts": {}}
         return record(0, sample=sample, reward=float(right), verdict=verdict, target=["Rome"])
 
     samples = [
