@@ -17,6 +17,10 @@ from llmenvs.run_owner import check_owner, locked_folder
 from llmenvs.trajectory import StopReason, Trajectory
 
 
+class NotWrittenError(OSError):
+    """A file of the run could not be written, as when the disk is full; what was there still is."""
+
+
 class RunFiles:
     """What a run has on disk; used while the folder is `claimed`.
 
@@ -80,7 +84,7 @@ class RunFiles:
         """Add an episode, whole or, where the disk is full, not at all.
 
         Raises:
-            OSError: it cannot be written; the file is as it was.
+            NotWrittenError: it cannot be written; the file is as it was.
         """
         rows = [{"env": record.env, **trajectory.to_dict()} for trajectory in trajectories]
         rows[-1]["record"] = record.to_dict()
@@ -149,15 +153,15 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file, whole or not at all.
 
     Raises:
-        OSError: it cannot be written; what was there is there still.
+        NotWrittenError: it cannot be written; what was there is there still.
     """
     unfinished = path.with_name(path.name + ".tmp")
     try:
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, path)
-    except OSError:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise
+        raise NotWrittenError(error.errno, error.strerror, str(path)) from error
 
 
 def _append_whole(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -169,6 +173,6 @@ def _append_whole(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             written = 0
             while written < len(data):
                 written += file.write(data[written:]) or 0
-        except OSError:
+        except OSError as error:
             file.truncate(size)
-            raise
+            raise NotWrittenError(error.errno, error.strerror, str(path)) from error

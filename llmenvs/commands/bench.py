@@ -19,6 +19,7 @@ from rich.console import Console
 from llmenvs.bench.config import BenchConfig, EnvPlan, as_episodes, read_suite
 from llmenvs.bench.endpoint_config import EndpointConfig, RetryRules
 from llmenvs.bench.run import Bench, FolderRules
+from llmenvs.bench.run_files import NotWrittenError
 from llmenvs.bench.suites import suite_path
 from llmenvs.commands.bench_table import LiveFigures, show_summary
 from llmenvs.commands.options import parse_options
@@ -74,7 +75,7 @@ def _run(bench: Bench, args: argparse.Namespace, errors: Console) -> int:
     try:
         with progress_bar("bench", total=bench.num_left, shown=args.progress) as bar:
             summary = bench.run(lambda record: bar.advance(live.add(record)))
-    except OSError as error:
+    except NotWrittenError as error:
         errors.print(
             f"llmenvs bench: stopped: {error}; what was played is kept, and the same command "
             "goes on from here"

@@ -180,6 +180,7 @@ def test_the_key_is_sent_and_neither_shown_nor_written(
         ("http://user:hunter2@127.0.0.1/v1", "must hold no user, password or query"),
         ("http://127.0.0.1/v1?key=hunter2", "must hold no user, password or query"),
         ("127.0.0.1/v1", "must begin with http:// or https://"),
+        ("http://127.0.0.1/v1/chat/completions", "must end before /chat/completions"),
     ],
 )
 def test_a_base_url_with_a_secret_is_refused(
