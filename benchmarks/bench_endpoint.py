@@ -2,7 +2,8 @@
 
 A stub endpoint in a process of its own answers each request after a fixed latency. With N requests
 open at once the ideal is N / latency; what is measured is requests a second through the whole of
-`Bench` (environments, rollout, records on disk), and the same from a bare loop of aiohttp.
+`Bench` (environments, rollout, records on disk, summary), and the same from a bare loop of aiohttp.
+On a machine that others use, read the CPU time and the bare loop's share, too.
 
     python benchmarks/bench_endpoint.py
 """
@@ -10,6 +11,7 @@ open at once the ideal is N / latency; what is measured is requests a second thr
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -55,7 +57,8 @@ def main() -> None:
     args = parser.parse_args()
     with args.out.open("w", encoding="utf-8") as file:
         for load in LOADS:
-            row = {**measure(load), "machine": system()}
+            others = round(os.getloadavg()[0], 1)  # before it starts; 0 on a machine of its own
+            row = {**measure(load), "load_before": others, "machine": system()}
             file.write(json.dumps(row) + "\n")
             print(json.dumps(row))
 
@@ -70,7 +73,7 @@ def measure(load: Load) -> dict[str, Any]:
             url = f"http://127.0.0.1:{int(stub.stdout.readline())}/v1"
             asyncio.run(bare_loop(f"{url}/chat/completions", load, episodes=64))  # wakes both up
             peer_s = asyncio.run(bare_loop(f"{url}/chat/completions", load, load.episodes))
-            ours_s, summary = ours(url, load)
+            ours_s, cpu_s, summary = ours(url, load)
         finally:
             stub.terminate()
     return {
@@ -82,14 +85,16 @@ def measure(load: Load) -> dict[str, Any]:
         "retries": summary["retries"],
         "ideal_s": load.ideal_s,
         "ours_s": round(ours_s, 3),
+        "ours_cpu_ms_per_episode": round(1e3 * cpu_s / load.episodes, 3),
         "share_of_ideal": round(load.ideal_s / ours_s, 3),
+        "share_of_aiohttp": round(peer_s / ours_s, 3),
         "aiohttp_loop_s": round(peer_s, 3),
         "aiohttp_share_of_ideal": round(load.ideal_s / peer_s, 3),
     }
 
 
-def ours(url: str, load: Load) -> tuple[float, dict[str, Any]]:
-    """Return the seconds of playing, without making the environments, and the summary."""
+def ours(url: str, load: Load) -> tuple[float, float, dict[str, Any]]:
+    """Return wall and CPU seconds of playing, and the summary."""
     config = BenchConfig(
         [EnvPlan(ENV, episodes=load.episodes)],
         "openai",
@@ -97,9 +102,9 @@ def ours(url: str, load: Load) -> tuple[float, dict[str, Any]]:
         endpoint=EndpointConfig(url, "stub"),
     )
     with tempfile.TemporaryDirectory() as folder, Bench(config, Path(folder)).opened() as bench:
-        begin = time.perf_counter()
+        begin, begin_cpu = time.perf_counter(), time.process_time()
         summary = bench.run(lambda record: None)
-        return time.perf_counter() - begin, summary
+        return time.perf_counter() - begin, time.process_time() - begin_cpu, summary
 
 
 async def bare_loop(url: str, load: Load, episodes: int) -> float:

@@ -8,7 +8,7 @@ docs/bench.md has the format.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,11 @@ class EpisodeRecord:
     def completions(self) -> tuple[str, ...]:
         """What the policy wrote, turn by turn."""
         return tuple(s.text for s in self.segments if s.author is Author.POLICY)
+
+    def without_texts(self) -> "EpisodeRecord":
+        """Return what figures need, so that a long run need not keep its transcripts at hand."""
+        segments = tuple(replace(s, text="", reasoning=None) for s in self.segments)
+        return replace(self, segments=segments, messages=())
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dict with the keys of the fields; their values are not copied."""

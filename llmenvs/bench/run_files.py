@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ class RunFiles:
             yield
 
     def take_up(self, *, drop_invalid: bool = False) -> list[EpisodeRecord]:
-        """Return the episodes that are there, and drop from the file what is not whole.
+        """Return the episodes that are there, without texts, and drop what is not whole.
 
         Args:
             drop_invalid: drop those that are not valid too, so that they are played again.
@@ -107,7 +106,7 @@ class RunFiles:
                     raise ValueError(
                         f"{self._episodes}:{number}: is no episode ({error!r}); overwrite the run"
                     ) from error
-                yield size, replace(record, messages=())  # which no summary needs
+                yield size, record.without_texts()
                 size = 0
 
     def _keep(self, episodes: Sequence[tuple[int, bool]]) -> None:
