@@ -3,7 +3,7 @@
 A stub endpoint in a process of its own answers each request after a fixed latency. With N requests
 open at once the ideal is N / latency; what is measured is requests a second through the whole of
 `Bench` (environments, rollout, records on disk, summary), and the same from a bare loop of aiohttp.
-On a machine that others use, read the CPU time and the bare loop's share, too.
+On a machine that others use, read what the bare loop reaches, and the time waited for a core, too.
 
     python benchmarks/bench_endpoint.py
 """
@@ -18,7 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from machine import system
@@ -43,6 +43,14 @@ class Load:
     def ideal_s(self) -> float:
         """Seconds that the waves of requests take at least."""
         return -(-self.episodes // self.concurrency) * self.latency_s
+
+
+class Spent(NamedTuple):
+    """Seconds: of the clock, of a core, and of waiting for a core."""
+
+    wall_s: float
+    cpu_s: float
+    waited_s: float
 
 
 LOADS = (Load(64, 0.1, 64 * 50), Load(1_000, 2.0, 1_000 * 5))
@@ -73,7 +81,7 @@ def measure(load: Load) -> dict[str, Any]:
             url = f"http://127.0.0.1:{int(stub.stdout.readline())}/v1"
             asyncio.run(bare_loop(f"{url}/chat/completions", load, episodes=64))  # wakes both up
             peer_s = asyncio.run(bare_loop(f"{url}/chat/completions", load, load.episodes))
-            ours_s, cpu_s, summary = ours(url, load)
+            spent, summary = ours(url, load)
         finally:
             stub.terminate()
     return {
@@ -84,17 +92,18 @@ def measure(load: Load) -> dict[str, Any]:
         "lost": load.episodes - round(summary["valid_share"] * summary["episodes"]),
         "retries": summary["retries"],
         "ideal_s": load.ideal_s,
-        "ours_s": round(ours_s, 3),
-        "ours_cpu_ms_per_episode": round(1e3 * cpu_s / load.episodes, 3),
-        "share_of_ideal": round(load.ideal_s / ours_s, 3),
-        "share_of_aiohttp": round(peer_s / ours_s, 3),
+        "ours_s": round(spent.wall_s, 3),
+        "ours_cpu_ms_per_episode": round(1e3 * spent.cpu_s / load.episodes, 3),
+        "ours_waited_for_a_core_s": round(spent.waited_s, 3),
+        "share_of_ideal": round(load.ideal_s / spent.wall_s, 3),
+        "share_of_aiohttp": round(peer_s / spent.wall_s, 3),
         "aiohttp_loop_s": round(peer_s, 3),
         "aiohttp_share_of_ideal": round(load.ideal_s / peer_s, 3),
     }
 
 
-def ours(url: str, load: Load) -> tuple[float, float, dict[str, Any]]:
-    """Return wall and CPU seconds of playing, and the summary."""
+def ours(url: str, load: Load) -> tuple[Spent, dict[str, Any]]:
+    """Return what playing took, and the summary."""
     config = BenchConfig(
         [EnvPlan(ENV, episodes=load.episodes)],
         "openai",
@@ -102,9 +111,15 @@ def ours(url: str, load: Load) -> tuple[float, float, dict[str, Any]]:
         endpoint=EndpointConfig(url, "stub"),
     )
     with tempfile.TemporaryDirectory() as folder, Bench(config, Path(folder)).opened() as bench:
-        begin, begin_cpu = time.perf_counter(), time.process_time()
+        begin, cpu, waited = time.perf_counter(), time.process_time(), waited_s()
         summary = bench.run(lambda record: None)
-        return time.perf_counter() - begin, time.process_time() - begin_cpu, summary
+        spent = Spent(time.perf_counter() - begin, time.process_time() - cpu, waited_s() - waited)
+        return spent, summary
+
+
+def waited_s() -> float:
+    """Return how long this thread has been ready to run while others had the cores."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
 async def bare_loop(url: str, load: Load, episodes: int) -> float:
