@@ -19,6 +19,7 @@ from llmenvs.bench.chat_reply import BadReplyError, ChatReply, ReplyPieces, read
 from llmenvs.bench.endpoint_config import RetryRules
 
 _RETRIED = frozenset({408, 409, 425, 429})
+_KEEPALIVE_S = 4.0
 _MAX_EVENT_BYTES = 2**20
 _MAX_SHOWN_BYTES = 2_000
 
@@ -28,11 +29,15 @@ class EndpointError(RuntimeError):
 
 
 class _PassingError(EndpointError):
-    """What may pass: worth another try, after ``wait_s`` seconds if the server said so."""
+    """What may pass: worth another try, after ``wait_s`` seconds if the server said so.
 
-    def __init__(self, message: str, *, wait_s: float = 0.0) -> None:
+    A connection that the server had closed as idle is worth one ``at_once``.
+    """
+
+    def __init__(self, message: str, *, wait_s: float = 0.0, at_once: bool = False) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+        self.at_once = at_once
 
 
 class EndpointClient:
@@ -54,7 +59,9 @@ class EndpointClient:
     async def __aenter__(self) -> "EndpointClient":
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # the rollout says how many are open
+            # The rollout says how many are open. Many servers close what is idle for 5 s, and a
+            # request that meets the closing is lost.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=self._rules.timeout_s),
             read_bufsize=_MAX_EVENT_BYTES,
@@ -100,6 +107,8 @@ class EndpointClient:
 
     def _wait_s(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, _PassingError) and error.at_once and state.attempt_number == 1:
+            return 0.0
         asked = error.wait_s if isinstance(error, _PassingError) else 0.0
         return min(max(asked, float(self._spread(state))), self._rules.max_wait_s)
 
@@ -119,7 +128,9 @@ class EndpointClient:
         except aiohttp.InvalidURL as error:
             raise EndpointError(f"the URL {self._url} is not valid: {error}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _PassingError(f"the connection failed: {_name(error)}") from None
+            closed = isinstance(error, aiohttp.ServerDisconnectedError)
+            message = f"the connection failed: {_name(error)}"
+            raise _PassingError(message, at_once=closed) from None
 
 
 def _checked(body: str) -> ChatReply:
