@@ -5,6 +5,7 @@
     python benchmarks/sandbox.py times
     python benchmarks/sandbox.py memory --runs 100000
     python benchmarks/sandbox.py leftovers --runs 10000
+    python benchmarks/sandbox.py soak --runs 100000 [--backend docker]
 
 Prints one JSON object a line. ``throughput`` runs the same program in our fork-servers and in those
 of the prototype beside the checkout (../shared), in turns within each round, and gives the median
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import system
+from sandbox_soak import soak
 from sandbox_traces import (
     all_identities,
     descendants,
@@ -321,6 +323,12 @@ def measure_leftovers(runs: int) -> None:
         report("left after kill -9", outer=outer, started=len(started), **left)
 
 
+def measure_soak(runs: int, backend: list[str] | None) -> None:
+    """Memory, descriptors and leftovers of each backend over many runs of all sorts."""
+    for name in backend or usable_layers():
+        report("soak", **soak(name, runs))
+
+
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Measure the sandbox.")
@@ -335,6 +343,9 @@ def main() -> None:
     commands.add_parser("times").add_argument("--repeats", type=int, default=10)
     commands.add_parser("memory").add_argument("--runs", type=int, default=100_000)
     commands.add_parser("leftovers").add_argument("--runs", type=int, default=10_000)
+    command = commands.add_parser("soak")
+    command.add_argument("--runs", type=int, default=100_000)
+    command.add_argument("--backend", action="append", choices=[*Outer, "docker"])
     args = vars(parser.parse_args())
     measures: dict[str, Callable[..., Any]] = {
         "throughput": measure_throughput,
@@ -342,6 +353,7 @@ def main() -> None:
         "times": measure_times,
         "memory": measure_memory,
         "leftovers": measure_leftovers,
+        "soak": measure_soak,
     }
     measures[args.pop("command")](**args)
 
