@@ -1,0 +1,95 @@
+"""The Docker daemon: reaching it, and saying what is the matter in words that help."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from llmenvs.verifiers.code.job import SandboxError, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+BUILD_COMMAND = "llmenvs sandbox build-image"
+LABEL = "llmenvs.sandbox"
+"""Of every container of ours; its value is the host and the process id of the owner."""
+
+_START_S = 60
+_NO_PYTHON = ("executable file not found", "no such file or directory")
+
+
+def connect() -> "DockerClient":
+    """Return a client of the daemon that ``DOCKER_HOST`` names, or the one of this machine.
+
+    Raises:
+        SandboxUnavailable: the package is not installed, or no daemon answers.
+    """
+    try:
+        import docker
+    except ImportError as error:
+        raise SandboxUnavailable(
+            'the docker backend needs the docker package: pip install "llmenvs[docker]"'
+        ) from error
+    try:
+        return docker.from_env(timeout=_START_S)
+    except (docker.errors.DockerException, OSError, ValueError) as error:
+        raise SandboxUnavailable(
+            f"no Docker daemon answers at {daemon_address()} ({_root_cause(error)}); start one, "
+            "or name another in DOCKER_HOST"
+        ) from error
+
+
+def daemon_address() -> str:
+    """Return where the daemon is looked for."""
+    from docker.utils import kwargs_from_env
+
+    return str(kwargs_from_env().get("base_url", "unix:///var/run/docker.sock"))
+
+
+@contextmanager
+def explained(what: str, image: str) -> Iterator[None]:
+    """Turn what the daemon says against something into a `SandboxError` with what to do.
+
+    Args:
+        what: that is tried, as "start a container".
+        image: of the container.
+
+    Raises:
+        SandboxError: the daemon refused, or is gone.
+    """
+    import docker
+    import requests
+
+    try:
+        yield
+    except docker.errors.ImageNotFound as error:
+        raise SandboxError(
+            f"the daemon at {daemon_address()} has no image {image!r}; make it with "
+            f"`{BUILD_COMMAND} --tag {image}`, or pull it"
+        ) from error
+    except docker.errors.APIError as error:
+        said = str(error.explanation or error)
+        raise SandboxError(f"the daemon would not {what} of {image!r}: {said}{_advice(said)}") from (
+            error
+        )
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise SandboxError(
+            f"the daemon at {daemon_address()} did not {what} of {image!r} "
+            f"({_root_cause(error)}); is it still running?"
+        ) from error
+
+
+def _advice(said: str) -> str:
+    lower = said.lower()
+    if "no space left" in lower:
+        return "; its disk is full: make room, as with `docker system prune`"
+    if any(words in lower for words in _NO_PYTHON):
+        return "; an image needs a python3 on its PATH"
+    if "security" in lower or "not supported" in lower or "unknown" in lower:
+        return "; the backend does without none of its restrictions, so take another daemon"
+    return ""
+
+
+def _root_cause(error: BaseException) -> str:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return f"{type(error).__name__}: {error}"
