@@ -13,12 +13,33 @@ BUILD_COMMAND = "llmenvs sandbox build-image"
 LABEL = "llmenvs.sandbox"
 """Of every container of ours; its value is the host and the process id of the owner."""
 
-_START_S = 60
+_START_S = 60.0
+_LOOK_S = 5.0
 _NO_PYTHON = ("executable file not found", "no such file or directory")
 
 
-def connect() -> "DockerClient":
+def describe_daemon(image: str) -> str:
+    """Return what the daemon is, and whether it has an image, or why there is none."""
+    try:
+        client = connect(timeout_s=_LOOK_S)
+    except SandboxUnavailable as error:
+        return str(error)
+    try:
+        with explained("describe a container", image):
+            version = client.version()["Version"]
+            client.images.get(image)
+    except SandboxError as error:
+        return str(error)
+    finally:
+        client.close()
+    return f"Docker {version} at {daemon_address()}, with the image {image}"
+
+
+def connect(*, timeout_s: float = _START_S) -> "DockerClient":
     """Return a client of the daemon that ``DOCKER_HOST`` names, or the one of this machine.
+
+    Args:
+        timeout_s: of each request.
 
     Raises:
         SandboxUnavailable: the package is not installed, or no daemon answers.
@@ -30,7 +51,7 @@ def connect() -> "DockerClient":
             'the docker backend needs the docker package: pip install "llmenvs[docker]"'
         ) from error
     try:
-        return docker.from_env(timeout=_START_S)
+        return docker.from_env(timeout=timeout_s)
     except (docker.errors.DockerException, OSError, ValueError) as error:
         raise SandboxUnavailable(
             f"no Docker daemon answers at {daemon_address()} ({_root_cause(error)}); start one, "
@@ -68,9 +89,9 @@ def explained(what: str, image: str) -> Iterator[None]:
         ) from error
     except docker.errors.APIError as error:
         said = str(error.explanation or error)
-        raise SandboxError(f"the daemon would not {what} of {image!r}: {said}{_advice(said)}") from (
-            error
-        )
+        raise SandboxError(
+            f"the daemon would not {what} of {image!r}: {said}{_advice(said)}"
+        ) from (error)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise SandboxError(
             f"the daemon at {daemon_address()} did not {what} of {image!r} "

@@ -102,7 +102,7 @@ def write_archive(target: IO[bytes], files: Mapping[str, str]) -> None:
     with tarfile.open(fileobj=target, mode="w") as archive:
         for folder in (*_MADE_FOLDERS, *_folders_above(files)):
             entry = tarfile.TarInfo(folder.lstrip("/"))
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             archive.addfile(entry)
         for path, text in _ETC.items():
             entry = tarfile.TarInfo(path)

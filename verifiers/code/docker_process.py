@@ -40,12 +40,8 @@ class FrameStream:
         self._frames: deque[tuple[int, bytes]] = deque()
         self._ended = False
 
-    def send(self, kind: int, body: bytes = b"") -> None:
-        """Send a frame; what the daemon does not take yet goes out while frames are waited for."""
-        self.send_raw(frames.pack(kind, body))
-
-    def send_raw(self, data: bytes) -> None:
-        """Send bytes that are no frame, as the first program of the container expects them."""
+    def send(self, data: bytes) -> None:
+        """Send packed frames; what the daemon does not take yet goes out while one waits."""
         self._unsent += data
         self._write()
 
@@ -147,10 +143,10 @@ class DockerProcess:
             frames.ERRORS: ("errors", bytearray(), STDERR_BYTES),
             frames.RESULT: ("result", bytearray(), limits.result_bytes + _READ_BYTES),
         }
+        request = frames.pack(frames.REQUEST, encode_request(limits, seed))
         if stdin is not None:
-            stream.send(frames.STDIN, stdin)
-        stream.send(frames.REQUEST, encode_request(limits, seed))
-        self.send(job)
+            request = frames.pack(frames.STDIN, stdin) + request
+        stream.send(request + frames.pack(frames.JOB, job))  # in one piece, for it passes 3 hands
 
     @property
     def stdout(self) -> bytes:
@@ -164,7 +160,7 @@ class DockerProcess:
 
     def send(self, data: bytes) -> None:
         """Write to the job."""
-        self._stream.send(frames.JOB, data)
+        self._stream.send(frames.pack(frames.JOB, data))
 
     def receive(self) -> dict[str, Any] | None:
         """Wait for the next message."""
@@ -180,7 +176,7 @@ class DockerProcess:
     def finish(self, *, kill: bool) -> Exit:
         """Wait for the end."""
         if kill and self._exit is None:
-            self._stream.send(frames.KILL)
+            self._stream.send(frames.pack(frames.KILL))
         while self._exit is None:
             self._take_frame()
         return self._exit
@@ -203,4 +199,4 @@ class DockerProcess:
         buffer += body[:room]
         if len(body) > room and name != "errors" and not self.overflow:
             self.overflow = name
-            self._stream.send(frames.KILL)
+            self._stream.send(frames.pack(frames.KILL))

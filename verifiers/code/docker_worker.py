@@ -154,7 +154,7 @@ class DockerWorker:
         assert self._stream is not None
         config = {"preload": settings.preload, "threads": OWN_USER_THREADS}
         message = json.dumps({"sources": _sources(), "config": config}).encode()
-        self._stream.send_raw(f"{len(message):0{LENGTH_DIGITS}}".encode() + message)
+        self._stream.send(f"{len(message):0{LENGTH_DIGITS}}".encode() + message)
         frame = None
         with suppress(ConnectionError):
             frame = self._stream.receive(START_TIMEOUT_S)
