@@ -31,7 +31,7 @@ class FrameStream:
     """
 
     def __init__(self, attached: socket.socket) -> None:
-        attached.setblocking(False)
+        attached.settimeout(0.0)
         self.last_words = bytearray()
         self._socket = attached
         self._raw = bytearray()

@@ -6,7 +6,7 @@ another machine. The modules stay in memory: nothing has to be mounted or writte
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 (an image may have any)
     sys.exit("its python3 is {}.{}, and 3.11 or newer is needed".format(*sys.version_info[:2]))
 
 import importlib

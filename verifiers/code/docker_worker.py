@@ -114,11 +114,11 @@ class DockerWorker:
             with explained("make a container", settings.image):
                 self._container = self._client.containers.create(**_options(settings))
             with explained("attach to a container", settings.image):
-                self._stream = FrameStream(_attach(self._container))
+                stream = self._stream = FrameStream(_attach(self._container))
             _WORKERS.add(self)
             with explained("start a container", settings.image):
                 self._container.start()
-            self._wait_until_ready(settings)
+            _wait_until_ready(stream, settings)
         except BaseException:
             self.close()
             raise
@@ -150,28 +150,25 @@ class DockerWorker:
             self._stream.forget()
         self._stream = self._container = None
 
-    def _wait_until_ready(self, settings: DockerSettings) -> None:
-        assert self._stream is not None
-        config = {"preload": settings.preload, "threads": OWN_USER_THREADS}
-        message = json.dumps({"sources": _sources(), "config": config}).encode()
-        self._stream.send(f"{len(message):0{LENGTH_DIGITS}}".encode() + message)
-        frame = None
-        with suppress(ConnectionError):
-            frame = self._stream.receive(START_TIMEOUT_S)
-            if frame is None:
-                raise SandboxError(f"no fork-server in {settings.image!r} in {START_TIMEOUT_S:g} s")
-        hello: dict[str, Any] = {"error": self._last_words()}
-        if frame is not None and frame[0] == frames.ENDING:
-            hello = json.loads(frame[1])
-        if "error" in hello:
-            raise SandboxError(
-                f"the image {settings.image!r} cannot run a fork-server: {hello['error']}"
-            )
 
-    def _last_words(self) -> str:
-        assert self._stream is not None
-        words = self._stream.last_words.decode(errors="replace").strip()[-500:]
-        return words or "it ended without a word"
+def _wait_until_ready(stream: FrameStream, settings: DockerSettings) -> None:
+    config = {"preload": settings.preload, "threads": OWN_USER_THREADS}
+    message = json.dumps({"sources": _sources(), "config": config}).encode()
+    stream.send(f"{len(message):0{LENGTH_DIGITS}}".encode() + message)
+    try:
+        frame = stream.receive(START_TIMEOUT_S)
+    except ConnectionError:
+        words = stream.last_words.decode(errors="replace").strip()[-500:]
+        problem = words or "it ended without a word"
+    else:
+        if frame is None:
+            problem = f"no word from it in {START_TIMEOUT_S:g} s"
+        elif frame[0] != frames.ENDING:
+            problem = f"it began with a frame of kind {frame[0]}"
+        else:
+            problem = json.loads(frame[1]).get("error", "")
+    if problem:
+        raise SandboxError(f"the image {settings.image!r} cannot run a fork-server: {problem}")
 
 
 _WORKERS: "weakref.WeakSet[DockerWorker]" = weakref.WeakSet()

@@ -29,7 +29,6 @@ from llmenvs.verifiers.code.runner import run_job
 from llmenvs.verifiers.code.self_test import refuse_open_doors
 from llmenvs.verifiers.code.worker import Worker, WorkerSettings
 
-
 StartServer = Callable[[tuple[str, ...]], Server]
 """Starts a server, with modules that are preloaded beside those of the sandbox, and probes it."""
 

@@ -2,19 +2,28 @@
 
 Debian's packages are unpacked into the user's cache, and the daemon runs in network and mount
 namespaces of its own, without a bridge and without iptables, with its data in memory.
+
+    python docker_engine.py [--data size=2g]
+
+prints one JSON object, {"address", "pid"} or {"problem"}, and stops the engine when its standard
+input ends, as it does with whoever started it.
 """
 
+import argparse
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
 PACKAGES = ("docker.io", "containerd", "runc", "tini", "libdevmapper1.02.1")
+_UNSHARE = ("unshare", "--net", "--mount", "--propagation", "private", "sh", "-c")
 _FETCH_S = 180
 _START_S = 60.0
 _STOP_S = 20.0
@@ -61,11 +70,6 @@ class DockerEngine:
             raise NoEngineError(f"dockerd does not start: {errors}")
         self.pid = int((self._folder / "docker.pid").read_text())
 
-    def kill(self) -> None:
-        """End the daemon as a crash would."""
-        os.kill(self.pid, signal.SIGKILL)
-        self._process.wait()
-
     def stop(self) -> None:
         """End the daemon by its pid, and remove its data and its control groups."""
         if self._process.poll() is None:
@@ -94,8 +98,7 @@ class DockerEngine:
         script = 'mount -t tmpfs -o "$1" llmenvs "$2" && shift 2 && exec "$@"'
         with (folder / "log").open("wb") as log:
             return subprocess.Popen(
-                ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", script]
-                + ["sh", data_options, f"{folder}/data", *command],
+                [*_UNSHARE, script, "sh", data_options, f"{folder}/data", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -172,3 +175,26 @@ def _run(command: list[str], folder: Path | str) -> None:
         raise NoEngineError(f"{' '.join(command[:3])} took over {_FETCH_S} s") from error
     if ended.returncode:
         raise NoEngineError(f"{' '.join(command[:3])}: {ended.stderr.strip()[-500:]}")
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", default=_DATA)
+    args = parser.parse_args()
+    try:
+        engine = DockerEngine(args.data)
+    except NoEngineError as error:
+        sys.stdout.write(json.dumps({"problem": str(error)}) + "\n")
+        return
+    try:
+        sys.stdout.write(json.dumps({"address": engine.address, "pid": engine.pid}) + "\n")
+        sys.stdout.flush()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end
+        sys.stdin.read()
+    finally:
+        engine.stop()
+
+
+if __name__ == "__main__":
+    main()
