@@ -1,5 +1,6 @@
 """The Docker daemon: reaching it, and saying what is the matter in words that help."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ def connect(*, timeout_s: float = _START_S) -> "DockerClient":
             'the docker backend needs the docker package: pip install "llmenvs[docker]"'
         ) from error
     try:
+        _try_socket(daemon_address(), timeout_s)
         return docker.from_env(timeout=timeout_s)
     except (docker.errors.DockerException, OSError, ValueError) as error:
         raise SandboxUnavailable(
@@ -63,7 +65,16 @@ def daemon_address() -> str:
     """Return where the daemon is looked for."""
     from docker.utils import kwargs_from_env
 
-    return str(kwargs_from_env().get("base_url", "unix:///var/run/docker.sock"))
+    address = str(kwargs_from_env().get("base_url", "unix:///var/run/docker.sock"))
+    return address.replace("http+unix://", "unix://")
+
+
+def _try_socket(address: str, timeout_s: float) -> None:
+    # Where nobody listens, the SDK would leave its own socket open.
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as tried:
+            tried.settimeout(timeout_s)
+            tried.connect(address.removeprefix("unix://"))
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def _server_config(config: dict[str, Any], owner_fd: int) -> dict[str, Any]:
     # Here and not in the fork-server: what it takes to find packages is no part of a run's memory.
     from llmenvs.verifiers.code.exposure import find_exposure, without_hidden
 
-    site.addsitepackages(site.venv(set()))
+    site.addsitepackages(site.venv(set()) or set())
     exposure = find_exposure(config["preload"])
     readable, listed = without_hidden(exposure)
     return {

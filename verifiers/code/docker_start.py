@@ -70,5 +70,5 @@ def read_exactly(size: int) -> bytes:
 if __name__ == "__main__":
     sys.path[:] = [folder for folder in sys.path if folder]
     message: dict[str, Any] = json.loads(read_exactly(int(read_exactly(LENGTH_DIGITS))))
-    sys.meta_path.append(Sources(message["sources"]))  # type: ignore[arg-type]
+    sys.meta_path.append(Sources(message["sources"]))
     importlib.import_module("llmenvs.verifiers.code.docker_relay").main(message["config"])

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker_engine import DockerEngine
+from docker_engine import DockerEngine  # type: ignore[import-not-found]  # beside this file
 
 from llmenvs.verifiers.code.docker_image import build_image
 from llmenvs.verifiers.code.docker_worker import DEFAULT_IMAGE
