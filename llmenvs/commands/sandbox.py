@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 
 from llmenvs.verifiers.code.doctor import Diagnosis, diagnose
-from llmenvs.verifiers.code.job import SandboxError, SandboxUnavailable
+from llmenvs.verifiers.code.job import SandboxError
 
 DESCRIPTION = "Look at the sandbox that model-written code is run in."
 
@@ -41,7 +41,7 @@ def _build_image(tag: str | None, preload: list[str]) -> int:
     tag = tag or DEFAULT_IMAGE
     try:
         image = build_image(tag, preload)
-    except (SandboxError, SandboxUnavailable, ValueError) as error:
+    except (SandboxError, ValueError) as error:
         sys.stderr.write(f"llmenvs sandbox build-image: {error}\n")
         return 1
     print(f"{tag} is {image}")  # noqa: T201 (a command)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from llmenvs.verifiers.code.job import SandboxError, SandboxUnavailable
+from llmenvs.verifiers.code.job import SandboxError
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -23,7 +23,7 @@ def describe_daemon(image: str) -> str:
     """Return what the daemon is, and whether it has an image, or why there is none."""
     try:
         client = connect(timeout_s=_LOOK_S)
-    except SandboxUnavailable as error:
+    except SandboxError as error:
         return str(error)
     try:
         with explained("describe a container", image):
@@ -43,19 +43,19 @@ def connect(*, timeout_s: float = _START_S) -> "DockerClient":
         timeout_s: of each request.
 
     Raises:
-        SandboxUnavailable: the package is not installed, or no daemon answers.
+        SandboxError: the package is not installed, or no daemon answers.
     """
     try:
         import docker
     except ImportError as error:
-        raise SandboxUnavailable(
+        raise SandboxError(
             'the docker backend needs the docker package: pip install "llmenvs[docker]"'
         ) from error
     try:
-        _try_socket(daemon_address(), timeout_s)
+        require_listener(timeout_s)
         return docker.from_env(timeout=timeout_s)
     except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise SandboxUnavailable(
+        raise SandboxError(
             f"no Docker daemon answers at {daemon_address()} ({_root_cause(error)}); start one, "
             "or name another in DOCKER_HOST"
         ) from error
@@ -69,8 +69,15 @@ def daemon_address() -> str:
     return address.replace("http+unix://", "unix://")
 
 
-def _try_socket(address: str, timeout_s: float) -> None:
-    # Where nobody listens, the SDK would leave its own socket open.
+def require_listener(timeout_s: float = _START_S) -> None:
+    """Return if somebody listens where the daemon is looked for.
+
+    To be asked before the SDK is, which where nobody does leaves a socket of its own open.
+
+    Raises:
+        OSError: nobody does.
+    """
+    address = daemon_address()
     if address.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as tried:
             tried.settimeout(timeout_s)

@@ -45,8 +45,7 @@ def build_image(tag: str, preload: Sequence[str] = ()) -> str:
         The id of the image.
 
     Raises:
-        SandboxUnavailable: there is no daemon.
-        SandboxError: the daemon refuses.
+        SandboxError: there is no daemon, or it refuses.
         ValueError: a module is not installed here, or the tag is none.
     """
     match = _TAG.fullmatch(tag)

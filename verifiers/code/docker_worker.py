@@ -19,7 +19,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from llmenvs.verifiers.code import docker_frames as frames
-from llmenvs.verifiers.code.docker_daemon import LABEL, connect, explained
+from llmenvs.verifiers.code.docker_daemon import LABEL, connect, explained, require_listener
 from llmenvs.verifiers.code.docker_process import DockerProcess, FrameStream
 from llmenvs.verifiers.code.docker_relay import SCRATCH
 from llmenvs.verifiers.code.docker_start import LENGTH_DIGITS
@@ -79,8 +79,7 @@ def start_probed(settings: DockerSettings, preload: tuple[str, ...]) -> "DockerW
         preload: more modules for it.
 
     Raises:
-        SandboxError: it does not start, or a door is open.
-        SandboxUnavailable: there is no daemon.
+        SandboxError: there is no daemon, it does not start, or a door is open.
     """
     worker = DockerWorker(replace(settings, preload=(*settings.preload, *preload)))
     try:
@@ -102,7 +101,6 @@ class DockerWorker:
 
     Raises:
         SandboxError: it could not be started; the message says why.
-        SandboxUnavailable: there is no daemon.
     """
 
     def __init__(self, settings: DockerSettings) -> None:
@@ -140,6 +138,7 @@ class DockerWorker:
         if self._container is not None:
             # It ends by itself and is removed; this waits for it, and makes sure.
             with suppress(docker.errors.DockerException, requests.RequestException, OSError):
+                require_listener()
                 self._container.remove(force=True, v=True)
             self._container = None
         self._client.close()
