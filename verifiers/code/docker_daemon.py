@@ -1,5 +1,6 @@
 """The Docker daemon: reaching it, and saying what is the matter in words that help."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,10 +64,7 @@ def connect(*, timeout_s: float = _START_S) -> "DockerClient":
 
 def daemon_address() -> str:
     """Return where the daemon is looked for."""
-    from docker.utils import kwargs_from_env
-
-    address = str(kwargs_from_env().get("base_url", "unix:///var/run/docker.sock"))
-    return address.replace("http+unix://", "unix://")
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"  # as the SDK does
 
 
 def require_listener(timeout_s: float = _START_S) -> None:

