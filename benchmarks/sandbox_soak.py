@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 from sandbox_traces import (
     all_identities,
+    cgroups_of,
+    container_ids,
     container_pids,
     descendants,
     difference,
@@ -62,6 +64,7 @@ def soak(backend: str, runs: int) -> dict[str, object]:
         _run_jobs(sandbox, 200)
         pids = descendants(os.getpid()) if backend != "docker" else container_pids()
         servers = identities(pids)
+        containers = container_ids() if backend == "docker" else []
         start = time.perf_counter()
         looks = [_memory(pids)]
         for _ in range(LOOKS):
@@ -71,6 +74,9 @@ def soak(backend: str, runs: int) -> dict[str, object]:
         same = servers <= all_identities()
     time.sleep(2.0)  # a daemon removes a container when it gets to it
     left = difference(before, traces()) | {"processes": len(servers & all_identities())}
+    if backend == "docker":  # other engines of the machine have groups in the same folders
+        left["cgroups"] = len(cgroups_of(containers))
+        left["containers"] = len(set(containers) & set(container_ids()))
     # The allocator settles in the first tenth.
     parent_mib, servers_mib, descriptors = zip(*looks[1:], strict=True)
     return {

@@ -85,3 +85,18 @@ def container_pids() -> list[int]:
         found = client.containers.list(filters={"label": "llmenvs.sandbox"})
         firsts = [int(each.attrs["State"]["Pid"]) for each in found]
     return [pid for first in firsts for pid in (first, *descendants(first))]
+
+
+def container_ids() -> list[str]:
+    """The containers that run our fork-servers."""
+    import docker
+
+    with contextlib.closing(docker.from_env()) as client:
+        found = client.containers.list(all=True, filters={"label": "llmenvs.sandbox"})
+        return [str(each.id) for each in found]
+
+
+def cgroups_of(containers: list[str]) -> list[str]:
+    """The control groups of containers that are still there."""
+    patterns = [f"{depth}docker/{each}" for each in containers for depth in ("", "*/")]
+    return [str(path) for each in patterns for path in Path("/sys/fs/cgroup").glob(each)]

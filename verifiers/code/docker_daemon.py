@@ -52,6 +52,11 @@ def connect(*, timeout_s: float = _START_S) -> "DockerClient":
         raise SandboxError(
             'the docker backend needs the docker package: pip install "llmenvs[docker]"'
         ) from error
+    if daemon_address().startswith("ssh://"):
+        raise SandboxError(
+            f"no Docker daemon is reached by ssh, got {daemon_address()} in DOCKER_HOST; forward "
+            "its socket with `ssh -L` and name that as unix://"
+        )
     try:
         require_listener(timeout_s)
         return docker.from_env(timeout=timeout_s)
@@ -127,6 +132,6 @@ def _advice(said: str) -> str:
 
 
 def _root_cause(error: BaseException) -> str:
-    while (cause := error.__cause__ or error.__context__) is not None:
+    while (cause := error.__cause__) is not None:
         error = cause
     return f"{type(error).__name__}: {error}"

@@ -57,6 +57,10 @@ class DockerSettings:
     memory_bytes: int = _MEMORY_BYTES
     runtime: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.image:
+            raise ValueError("image must name an image, got ''")
+
 
 def open_docker(settings: DockerSettings, *, workers: int) -> PooledSandbox:
     """Return a sandbox of containers, the first of which has started.

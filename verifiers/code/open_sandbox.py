@@ -65,7 +65,9 @@ def open_sandbox(
 def _open_docker(image: str | None, *, workers: int, preload: Sequence[str]) -> Sandbox:
     from llmenvs.verifiers.code import docker_worker  # needs an extra, and time to import
 
-    settings = docker_worker.DockerSettings(image or docker_worker.DEFAULT_IMAGE, tuple(preload))
+    settings = docker_worker.DockerSettings(
+        docker_worker.DEFAULT_IMAGE if image is None else image, tuple(preload)
+    )
     return docker_worker.open_docker(settings, workers=workers)
 
 

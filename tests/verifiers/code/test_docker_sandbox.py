@@ -216,6 +216,22 @@ def test_an_image_is_for_the_docker_backend_alone() -> None:
         CodeVerifier(image="python:3.12")
 
 
+def test_an_image_has_a_name() -> None:
+    with pytest.raises(ValueError, match="image must name an image"):
+        open_sandbox("docker", image="")
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"), [("ssh://elsewhere", "ssh -L"), ("nonsense", "Invalid bind")]
+)
+def test_an_address_that_does_not_do_is_named(
+    address: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address)
+    with pytest.raises(SandboxUnavailable, match=f"{address} .*{problem}"):
+        open_sandbox("docker")
+
+
 def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "docker", None)
     with pytest.raises(SandboxUnavailable, match=r'pip install "llmenvs\[docker\]"'):
