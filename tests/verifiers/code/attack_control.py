@@ -50,6 +50,7 @@ def judge(command: list[str], given: str, wanted: str | None) -> str:
         output, _ = process.communicate(given.encode(), timeout=TIME_S)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.wait()
         return "runs until it is killed"
     if process.returncode == 0 and (wanted is None or output == wanted.encode()):
         return "earns a pass"

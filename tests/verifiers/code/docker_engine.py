@@ -27,6 +27,7 @@ _UNSHARE = ("unshare", "--net", "--mount", "--propagation", "private", "sh", "-c
 _FETCH_S = 180
 _START_S = 60.0
 _STOP_S = 20.0
+_GROUPS_S = 5.0
 _DATA = "size=2g"
 _OPTIONS = (
     "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
@@ -79,7 +80,9 @@ class DockerEngine:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        left = [path.name for path in self._folder.glob("exec/containerd/daemon/*/moby/*")]
         self._end_containerd()
+        remove_groups(left)
         for group in (*Path("/sys/fs/cgroup").glob("*/docker"), Path("/sys/fs/cgroup/docker")):
             with suppress(OSError):  # it is not there, or another engine's
                 group.rmdir()
@@ -130,6 +133,25 @@ class DockerEngine:
                 command = Path(f"/proc/{name}/cmdline").read_bytes()
                 if f"{self._folder}/".encode() in command:
                     os.kill(int(name), signal.SIGKILL)
+
+
+def remove_groups(containers: list[str]) -> None:
+    """Remove the control groups of containers whose daemon did not live to do it."""
+    groups = [
+        path
+        for each in containers
+        for path in (
+            *Path("/sys/fs/cgroup").glob(f"*/docker/{each}"),
+            *Path("/sys/fs/cgroup").glob(f"docker/{each}"),
+        )
+    ]
+    deadline = time.monotonic() + _GROUPS_S
+    while groups and time.monotonic() < deadline:
+        for group in list(groups):
+            with suppress(OSError):  # a process in it has not ended yet
+                group.rmdir()
+                groups.remove(group)
+        time.sleep(0.05)
 
 
 def fetch() -> Path:
