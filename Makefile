@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-slow lint bench scorecard
+.PHONY: help demo test test-slow lint bench scorecard sandbox-matrix soak
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -35,10 +35,20 @@ bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same r
 	$(BIN)/python benchmarks/search_quality.py
 	$(BIN)/python benchmarks/search_qa.py
 	$(BIN)/python benchmarks/sandbox.py times
+	$(BIN)/python benchmarks/kept_states.py
+	$(BIN)/python benchmarks/report_page.py
+	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/bench_endpoint.py
 	$(BIN)/python benchmarks/demo_learning.py
 
 scorecard: .venv/dev-installed  ## the attack suite, against our verifiers and others
 	$(BIN)/python benchmarks/scorecard.py
+
+sandbox-matrix: .venv/dev-installed  ## every attack on every layer of the sandbox, into docs/sandbox.md
+	$(BIN)/python tests/verifiers/code/attack_matrix.py
+
+soak: .venv/dev-installed  ## 100,000 runs in each sandbox that this machine has
+	$(BIN)/python benchmarks/sandbox.py soak
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
