@@ -1,6 +1,7 @@
 """`llmenvs sandbox`: ``doctor`` says what this machine offers for running untrusted code, and why.
 
-``build-image`` makes the image of the docker backend. `llmenvs sandbox audit` is in `llmenvs.commands.sandbox_audit`.
+``build-image`` makes the image of the docker backend; ``audit`` is in
+`llmenvs.commands.sandbox_audit`.
 """
 
 import argparse
