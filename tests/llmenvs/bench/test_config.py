@@ -57,6 +57,8 @@ def test_a_bad_suite_is_named(tmp_path: Path, text: str, message: str) -> None:
     [
         ("bfcl:nothing", "category must be one of"),
         ("bundled:dev", "split must be one of"),
+        ("tau2:telecom", "domain must be one of"),
+        ("tau2:retail:dev", "split of retail must be one of"),
         ("some", "must be bfcl, bfcl:CATEGORY"),
         ("no.such:thing", "cannot be imported"),
     ],
