@@ -180,13 +180,60 @@ def spans_of(response_mask: Sequence[int]) -> tuple[tuple[int, int], ...]:
     return tuple(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
-def rewards_on_last_token(reward: float | None, length: int) -> tuple[float, ...]:
-    """Return (R,) rewards with the sum on the last token, for a record that has no more.
+def sample_of_record(
+    prompt_ids: Sequence[int],
+    response_ids: Sequence[int],
+    response_mask: Sequence[int],
+    *,
+    reward: float | None,
+    logprobs: Sequence[float] | None = None,
+    turn_spans: Iterable[Sequence[int]] | None = None,
+    turn_rewards: Sequence[float] | None = None,
+) -> TrainingSample:
+    """Return the sample of what a trainer holds, cut after the last sampled token.
 
-    >>> rewards_on_last_token(1.5, 3)
-    (0.0, 0.0, 1.5)
+    Args:
+        prompt_ids: before the first turn.
+        response_ids: (R,) after it.
+        response_mask: (R,) 1 where the policy sampled.
+        reward: the sum of all turns; None where it is undecided.
+        logprobs: (R,).
+        turn_spans: (N,) of the turns, if the trainer carried them; else the runs of 1 in the mask.
+        turn_rewards: (N,) if the trainer carried them; else the sum on the last turn.
     """
-    return (0.0,) * (length - 1) + (reward or 0.0,) if length else ()
+    given = spans_of(response_mask) if turn_spans is None else turn_spans
+    spans = tuple((int(start), int(stop)) for start, stop in given)
+    sampled = {i for start, stop in spans for i in range(start, stop)}
+    length = max(sampled, default=-1) + 1
+    if turn_rewards is None:
+        turn_rewards = (0.0,) * (len(spans) - 1) + (reward or 0.0,) if spans else ()
+    return TrainingSample(
+        prompt_ids=tuple(prompt_ids),
+        response_ids=tuple(response_ids[:length]),
+        response_mask=tuple(int(i in sampled) for i in range(length)),
+        logprobs=None if logprobs is None else tuple(logprobs[:length]),
+        token_rewards=rewards_on_tokens(spans, turn_rewards, length),
+        turn_spans=spans,
+        turn_rewards=tuple(turn_rewards),
+        reward=reward,
+    )
+
+
+def rewards_on_tokens(
+    turn_spans: Sequence[tuple[int, int]], turn_rewards: Sequence[float], length: int
+) -> tuple[float, ...]:
+    """Return (R,) each turn's reward on the last token that was sampled until its end.
+
+    >>> rewards_on_tokens([(0, 2), (3, 4)], [0.5, 1.0], 4)
+    (0.0, 0.5, 0.0, 1.0)
+    """
+    rewards = [0.0] * length
+    last = None
+    for (start, stop), reward in zip(turn_spans, turn_rewards, strict=True):
+        last = stop - 1 if stop > start else last
+        if last is not None:
+            rewards[last] += reward
+    return tuple(rewards)
 
 
 def _check_mask(trajectory: Trajectory) -> None:

@@ -1,13 +1,13 @@
 """Trajectories as the rows that TRL's ``rollout_func`` returns, and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from llmenvs.integrations.samples import (
     TrainingSample,
-    rewards_on_last_token,
     sample_of,
-    spans_of,
+    sample_of_record,
     trajectory_of,
 )
 from llmenvs.trajectory import StopReason, Trajectory
@@ -83,38 +83,20 @@ def _sample(rows: Mapping[str, Any], index: int) -> TrainingSample:
         column = rows.get(name)
         return default if column is None else column[index]
 
-    response = tuple(rows["completion_ids"][index])
-    mask = tuple(cell("env_mask", (1,) * len(response)))
-    spans = tuple((start, stop) for start, stop in cell("env_turn_spans", spans_of(mask)))
-    reward = cell("env_reward", None)
-    sampled = {i for start, stop in spans for i in range(start, stop)}
-    length = max(sampled, default=-1) + 1
-    logprobs = cell("logprobs", None)
-    turn_rewards = cell("env_turn_rewards", rewards_on_last_token(reward, len(spans)))
-    return TrainingSample(
-        prompt_ids=tuple(rows["prompt_ids"][index]),
-        response_ids=response[:length],
-        response_mask=tuple(int(i in sampled) for i in range(length)),
-        logprobs=None if logprobs is None else tuple(logprobs[:length]),
-        token_rewards=_on_tokens(spans, turn_rewards, length),
-        turn_spans=spans,
-        turn_rewards=tuple(turn_rewards),
-        reward=reward,
+    response = rows["completion_ids"][index]
+    sample = sample_of_record(
+        rows["prompt_ids"][index],
+        response,
+        cell("env_mask", [1] * len(response)),
+        reward=cell("env_reward", None),
+        logprobs=cell("logprobs", None),
+        turn_spans=cell("env_turn_spans", None),
+        turn_rewards=cell("env_turn_rewards", None),
+    )
+    return replace(
+        sample,
         terminated=cell("env_terminated", False),  # noqa: FBT003 (a default)
         truncated=cell("env_truncated", False),  # noqa: FBT003 (a default)
         stop_reason=StopReason(cell("env_stop_reason", StopReason.UNFINISHED)),
         info={"task_id": cell("env_task_id", None)},
     )
-
-
-def _on_tokens(
-    spans: Sequence[tuple[int, int]], turn_rewards: Sequence[float], length: int
-) -> tuple[float, ...]:
-    """Return (R,) each turn's reward on the last token that was sampled until its end."""
-    rewards = [0.0] * length
-    last = None
-    for (start, stop), reward in zip(spans, turn_rewards, strict=True):
-        last = stop - 1 if stop > start else last
-        if last is not None:
-            rewards[last] += reward
-    return tuple(rewards)
