@@ -32,9 +32,11 @@ def to_tinker(trajectory: Trajectory) -> dict[str, Any]:
             "logprobs=…) from the policy"
         )
     logprobs = sample.logprobs or ()
+    # Nothing to train on: without observations no datum is made, and the rewards still count.
+    prompt_ids = sample.prompt_ids if sample.response_ids else ()
     transitions = [
         {
-            "ob": [*sample.prompt_ids, *sample.response_ids[:start]],
+            "ob": [*prompt_ids, *sample.response_ids[:start]],
             "ac": {
                 "tokens": list(sample.response_ids[start:stop]),
                 "maybe_logprobs": list(logprobs[start:stop]),

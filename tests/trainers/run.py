@@ -81,8 +81,10 @@ def main() -> int:
     for trainer in TRAINERS:
         if trainer.name in args.only and not args.page_only:
             print(f"{trainer.title} ...", flush=True)  # noqa: T201 (a program)
-            results[trainer.name] = run_trainer(trainer, args.venvs.resolve())
-            write_results(results)  # what is done stays, whatever becomes of the others
+            result = run_trainer(trainer, args.venvs.resolve())
+            # What is done stays, whatever becomes of the others, here and in another run.
+            results = {**read_results(), trainer.name: result}
+            write_results(results)
     table = table_of(results)
     write_page(table)
     print("\n".join(table))  # noqa: T201 (a program)

@@ -71,8 +71,9 @@ def test_the_cookbooks_data_trains_exactly_the_sampled_tokens(
     sample = sample_of(trajectory)
     theirs = as_trajectory(to_tinker(trajectory))
     data = trajectory_to_data(theirs, 1.0)
-    if not sample.valid or not sample.turn_spans:
+    if not sample.valid or not sample.response_ids:
         assert data == []
+        assert sum(t.reward for t in theirs.transitions) == pytest.approx(sample.reward or 0.0)
         return
     [datum] = data
     mask = datum.loss_fn_inputs["mask"].to_torch().tolist()
