@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from llmenvs.integrations.episodes import EnvPool, EpisodeSpec
 from llmenvs.integrations.playing import play_episode, renderer_for
+from llmenvs.integrations.sample_notes import NOTES
 from llmenvs.integrations.verl_data import AGENT_NAME, compute_score, episode_rows, write_dataset
 from llmenvs.integrations.verl_samples import from_verl, to_verl
 from llmenvs.integrations.versions import check_version
@@ -87,6 +88,8 @@ class LlmenvsAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not ther
         if not fields["response_ids"]:
             filler = self.tokenizer.pad_token_id or 0
             fields |= {"response_ids": [filler], "response_mask": [0], "response_logprobs": [0.0]}
+        if len(fields["response_ids"]) > length:
+            del fields["extra_fields"][NOTES]  # which tell of turns that are cut off here
         sampled = [i for i, own in enumerate(fields["response_mask"][:length]) if own]
         length = sampled[-1] + 1 if sampled else length  # the cut may be in what is not sampled
         for name in ("response_ids", "response_mask", "response_logprobs"):

@@ -195,6 +195,21 @@ def test_what_the_environment_wrote_earns_nothing_and_undecided_trains_nothing(
 
 
 @pytest.mark.slow
+def test_a_long_episode_is_cut_after_a_sampled_token(
+    tmp_path: Path, byte_tokenizer: Callable[[], Any]
+) -> None:
+    rows = verl_data.episode_rows(GRID, num_prompts=1)
+    move = "<action>up</action>"
+    output, _ = play(tmp_path, byte_tokenizer(), [move], rows, response_length=2 * len(move))
+    mask = output.batch["response_mask"][0].tolist()
+
+    assert mask[: len(move) + 1] == [1] * len(move) + [0]
+    assert output.batch["attention_mask"][0, -2 * len(move) :].sum() == max(
+        index + 1 for index, own in enumerate(mask) if own
+    )
+
+
+@pytest.mark.slow
 def test_rows_that_cannot_be_played_say_what_to_change(
     tmp_path: Path, byte_tokenizer: Callable[[], Any]
 ) -> None:
