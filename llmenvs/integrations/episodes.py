@@ -6,7 +6,7 @@ the whole episode but for the policy: the environment's id and options, the task
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from llmenvs.env import TextEnv
 from llmenvs.env_making import make_text_env
+from llmenvs.renderers import Renderer
 from llmenvs.transcript import Message
 
 
@@ -73,6 +74,15 @@ class EpisodeSpec:
             ) from error
         return cls(record["env_id"], None if task_id is None else str(task_id), seed, options)
 
+    def make(self, *, renderer: Renderer | None = None) -> TextEnv[Any]:
+        """Return an environment for this episode, which has yet to be reset.
+
+        Raises:
+            ValueError: it cannot be made; the message says why.
+        """
+        own = {} if renderer is None else {"renderer": renderer}
+        return make_text_env(self.env_id, **{**self.env_options, **own})
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -124,15 +134,6 @@ def draw_episodes(
     return [_draw(env, env_id, seed, index, options) for index in range(num_episodes)]
 
 
-def policy_text(messages: Sequence[Message], num_turns: int) -> str:
-    """Return what the policy alone wrote in its last ``num_turns`` turns, a line break between.
-
-    A prompt may show answers as examples, in messages of the same role; those are none of its own.
-    """
-    said = [message["content"] for message in messages if message["role"] == "assistant"]
-    return "\n".join(said[-num_turns:]) if num_turns else ""
-
-
 class EnvPool:
     """Environments to borrow, kept for the next episode of the same kind; used by any thread."""
 
@@ -141,7 +142,9 @@ class EnvPool:
         self._free: dict[tuple[Any, ...], list[TextEnv[Any]]] = {}
 
     @contextmanager
-    def borrow(self, spec: EpisodeSpec, *, renderer: Any = None) -> Iterator[TextEnv[Any]]:
+    def borrow(
+        self, spec: EpisodeSpec, *, renderer: Renderer | None = None
+    ) -> Iterator[TextEnv[Any]]:
         """Lend the environment of ``spec`` to one episode, which has yet to reset it.
 
         Raises:
@@ -152,8 +155,7 @@ class EnvPool:
             free = self._free.setdefault(key, [])
             env = free.pop() if free else None
         if env is None:
-            extra = {} if renderer is None else {"renderer": renderer}
-            env = make_text_env(spec.env_id, **{**spec.env_options, **extra})
+            env = spec.make(renderer=renderer)
         try:
             yield env
         finally:

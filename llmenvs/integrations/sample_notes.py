@@ -6,13 +6,10 @@ the trainer's own, the turns are read from the mask and the reward is the last t
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from llmenvs.integrations.samples import (
-    TrainingSample,
-    rewards_on_last_token,
-    spans_of,
-)
+from llmenvs.integrations.samples import TrainingSample, sample_of_record
 from llmenvs.trajectory import StopReason
 
 NOTES = "llmenvs"
@@ -28,6 +25,7 @@ def notes_of(sample: TrainingSample) -> dict[str, Any]:
     return {
         "reward": sample.reward,
         "turn_rewards": list(sample.turn_rewards),
+        "token_rewards": list(sample.token_rewards),
         "turn_spans": [list(span) for span in sample.turn_spans],
         "logprobs_told": sample.logprobs is not None,
         "messages": [dict(message) for message in sample.messages],
@@ -59,51 +57,27 @@ def sample_from(
         reward: of the record; None if undecided. The notes' own goes before it.
         notes: of `notes_of`, or None.
     """
-    length = max((i + 1 for i, sampled in enumerate(response_mask) if sampled), default=0)
-    sampled = tuple(int(value) for value in response_mask[:length])
     noted = dict(notes or {})
-    spans = tuple((int(a), int(b)) for a, b in noted.get("turn_spans", spans_of(sampled)))
-    if noted:  # an undecided sample is exported under a mask of 0: the turns say what was sampled
-        length = max((stop for start, stop in spans if stop > start), default=0)
-        own = {i for start, stop in spans for i in range(start, stop)}
-        sampled = tuple(int(i in own) for i in range(length))
-        reward = noted["reward"]
-    turn_rewards = tuple(noted.get("turn_rewards", rewards_on_last_token(reward, len(spans))))
-    told = logprobs is not None and noted.get("logprobs_told", True)
-    return TrainingSample(
-        prompt_ids=tuple(prompt_ids),
-        response_ids=tuple(response_ids[:length]),
-        response_mask=sampled,
-        logprobs=tuple(logprobs[:length]) if told and logprobs is not None else None,
-        token_rewards=rewards_on_turns(spans, turn_rewards, length),
-        turn_spans=spans,
-        turn_rewards=turn_rewards,
-        reward=reward,
+    sample = sample_of_record(
+        prompt_ids,
+        response_ids,
+        response_mask,
+        reward=noted.get("reward", reward),
+        logprobs=logprobs if noted.get("logprobs_told", True) else None,
+        turn_spans=noted.get("turn_spans"),  # an undecided one is under a mask of 0 throughout
+        turn_rewards=noted.get("turn_rewards"),
+    )
+    return replace(
+        sample,
+        token_rewards=tuple(noted.get("token_rewards", sample.token_rewards)),
         messages=tuple(noted.get("messages", ())),
-        terminated=noted.get("terminated", False),
-        truncated=noted.get("truncated", False),
+        terminated=bool(noted.get("terminated")),
+        truncated=bool(noted.get("truncated")),
         stop_reason=StopReason(noted.get("stop_reason", StopReason.UNFINISHED)),
         policy_version=noted.get("policy_version"),
         info=noted.get("info", {}),
         run=noted.get("run", 0),
     )
-
-
-def rewards_on_turns(
-    spans: Sequence[tuple[int, int]], turn_rewards: Sequence[float], length: int
-) -> tuple[float, ...]:
-    """Return (R,) each turn's reward on the last token that was sampled until its end.
-
-    >>> rewards_on_turns([(0, 2), (3, 3)], [1.0, 0.5], 2)
-    (0.0, 1.5)
-    """
-    rewards = [0.0] * length
-    last = None
-    for (start, stop), reward in zip(spans, turn_rewards, strict=True):
-        last = stop - 1 if stop > start else last
-        if last is not None:
-            rewards[last] += reward
-    return tuple(rewards)
 
 
 def exported_mask(sample: TrainingSample) -> list[int]:
