@@ -3,7 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-slow lint bench scorecard sandbox-matrix soak
+# Not collected for examples: a program for the sandbox, which reads its input, is named below; these
+# need a trainer that `make test-integrations` installs apart.
+OF_OTHER_ENVIRONMENTS := $(foreach name,openenv openrlhf_agent prime tinker verl,\
+	--ignore llmenvs/integrations/$(name).py)
+
+.PHONY: help demo test test-slow test-integrations lint bench scorecard sandbox-matrix soak
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -14,10 +19,13 @@ demo: .venv/demo-installed  ## the main job in two minutes: a policy learns, and
 test: .venv/dev-installed  ## the fast tests and the examples in docstrings and docs
 	$(BIN)/pytest -m "not slow"
 	$(BIN)/pytest --doctest-modules llmenvs --doctest-glob "*.md" README.md docs \
-		--ignore llmenvs/verifiers/code/probe.py  # a program for the sandbox, which reads its input
+		--ignore llmenvs/verifiers/code/probe.py $(OF_OTHER_ENVIRONMENTS)
 
 test-slow: .venv/dev-installed  ## the slow tests
 	$(BIN)/pytest -m slow
+
+test-integrations: .venv/dev-installed  ## each trainer in an environment of its own, into docs/compatibility.md
+	$(BIN)/python tests/trainers/run.py
 
 lint: .venv/dev-installed  ## style and types
 	$(BIN)/ruff check .

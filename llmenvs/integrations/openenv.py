@@ -22,7 +22,7 @@ from llmenvs.integrations.versions import check_version
 from llmenvs.transcript import Completion
 
 TESTED = "0.10.0"
-check_version("openenv", tested=TESTED)
+check_version("openenv", tested=TESTED, extra="openenv")
 
 from openenv.core.client_types import StepResult  # noqa: E402 (the message above comes first)
 from openenv.core.env_client import EnvClient  # noqa: E402
