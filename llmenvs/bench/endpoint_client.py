@@ -89,17 +89,36 @@ class EndpointClient:
         Raises:
             EndpointError: there was no reply, in spite of trying again.
         """
+        try:
+            return await self._ask_once(body, on_attempt)
+        except _PassingError as error:
+            first = error
+        except EndpointError as error:
+            # A fresh error without a cause: what was caught on the way may hold the key.
+            raise EndpointError(self.without_key(str(error))) from None
+        try:
+            return await self._ask_again(first, body, on_attempt)
+        except EndpointError as error:
+            raise EndpointError(self.without_key(str(error))) from None
+
+    async def _ask_again(
+        self, first: _PassingError, body: Mapping[str, Any], on_attempt: Callable[[], None]
+    ) -> ChatReply:
+        """Try again after a failure; apart from `ask`, where most requests need none of this."""
+        failures = [first]
+
+        async def attempt() -> ChatReply:
+            if failures:
+                raise failures.pop()  # the attempt that was made already
+            return await self._ask_once(body, on_attempt)
+
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_PassingError),
             stop=tenacity.stop_after_attempt(self._rules.max_attempts),
             wait=self._wait_s,
             reraise=True,
         )
-        try:
-            return await attempts(self._ask_once, body, on_attempt)
-        except EndpointError as error:
-            # A fresh error without a cause: what was caught on the way may hold the key.
-            raise EndpointError(self.without_key(str(error))) from None
+        return await attempts(attempt)
 
     def without_key(self, text: str) -> str:
         """Return ``text`` with the key replaced, should it be in there."""

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,13 @@ def test_arguments_cannot_make_a_second_call() -> None:
     parsed = parse_tool_calls(text_of_calls("", [NativeCall("f", sneaky)]))
 
     assert (len(parsed.calls), len(parsed.problems)) == (0, 1)
+
+
+@pytest.mark.parametrize("tag", ["</think>", "<tool_call>", "</tool_call>", "<information>"])
+def test_a_tag_in_arguments_is_a_value(tag: str) -> None:
+    (call,) = parse_tool_calls(text_of_calls("", [NativeCall("f", json.dumps({"x": tag}))])).calls
+
+    assert call.parameters == {"x": tag}
 
 
 def test_results_go_to_their_calls_and_none_is_left_open() -> None:
