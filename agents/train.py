@@ -23,6 +23,7 @@ from llmenvs.agents.metrics_log import MetricsLog, metrics_logs
 from llmenvs.agents.model_files import can_save, load_policy, save_model
 from llmenvs.agents.model_source import check_policy, make_policy, within_length
 from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.rendering import renderer_of
 from llmenvs.agents.run_folder import RunFolder
 from llmenvs.agents.train_config import TrainConfig
 from llmenvs.agents.train_data import given_episodes
@@ -33,7 +34,6 @@ from llmenvs.bench.records import write_summary
 from llmenvs.env import TextEnv
 from llmenvs.progress import progress_bar
 from llmenvs.renderers import Renderer
-from llmenvs.tokenizers import TransformersTokenizer
 from llmenvs.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class _Run:
         self._policy = self._starting_policy() if policy is None else policy
         self._to_device()
         self._num_invalid = 0  # iterations in a row
-        renderer = self._renderer()
+        renderer = renderer_of(self._policy, config.renderer)
         rendering = {"renderer": renderer} if renderer else {"tokenizer": self._policy.tokenizer}
         self._env = make_env(config.envs, config.env_options, **rendering)
         check_policy(self._policy, self._env)
@@ -207,19 +207,6 @@ class _Run:
         except (RuntimeError, AssertionError) as error:  # torch raises both for what is not there
             reason = str(error).splitlines()[0]
             raise ValueError(f"device {self._config.device!r} cannot be used: {reason}") from error
-
-    def _renderer(self) -> Renderer | None:
-        if self._config.renderer == "raw":
-            return None
-        from llmenvs.chat_renderer import ChatRenderer  # needs transformers
-
-        tokenizer = self._policy.tokenizer
-        if not isinstance(tokenizer, TransformersTokenizer):
-            raise ValueError(
-                "renderer 'chat' needs a tokenizer of transformers with a chat template, "
-                f"got a {type(tokenizer).__name__}"
-            )
-        return ChatRenderer(tokenizer.tokenizer)
 
     def _make_envs(self, renderer: Renderer | None) -> Sequence[TextEnv[Any]]:
         config = self._config

@@ -32,7 +32,8 @@ class TrainConfig:
         iterations: of the run in all, those of earlier processes included.
         seed: of weights, tasks and sampling.
         temperature: of the sampling, above 0.
-        renderer: raw joins the texts; chat writes them as the tokenizer's chat template does.
+        renderer: raw joins the texts; chat writes them as the tokenizer's chat template does. None
+            is chat where there is a template that can be used, and else raw.
         curriculum: draw the tasks by the measured success, so that groups keep variance.
         num_envs: episodes at once, at least 1.
         device: of torch, cpu or cuda for example.
@@ -57,7 +58,7 @@ class TrainConfig:
     iterations: int = 100
     seed: int = 0
     temperature: float = 1.0
-    renderer: Literal["raw", "chat"] = "raw"
+    renderer: Literal["raw", "chat"] | None = None
     curriculum: bool = False
     num_envs: int = 128
     device: str = "cpu"
@@ -89,8 +90,8 @@ class TrainConfig:
         _at_least(0, "seed", self.seed)
         if not self.temperature > 0.0:
             raise ValueError(f"temperature must be above 0, got {self.temperature!r}")
-        if self.renderer not in ("raw", "chat"):
-            raise ValueError(f"renderer must be 'raw' or 'chat', got {self.renderer!r}")
+        if self.renderer not in ("raw", "chat", None):
+            raise ValueError(f"renderer must be 'raw', 'chat' or None, got {self.renderer!r}")
         if self.curriculum and not algorithm.plays:
             raise ValueError(f"curriculum needs an algorithm that plays, not {self.algorithm}")
         if not self.envs or not all(weight > 0.0 for weight in self.envs.values()):

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, help=algorithm.summary, description=algorithm.summary, allow_abbrev=False
         )
         _add_run_options(command)
+        if not algorithm.plays:
+            _add_data_option(command)
         add_options(command.add_argument_group("the run"), TrainConfig, skip=_APART)  # type: ignore[arg-type]
         add_options(command.add_argument_group(f"settings of {name}"), algorithm.settings)  # type: ignore[arg-type]
 
@@ -114,6 +116,17 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="show a bar on standard error",
+    )
+
+
+def _add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from-oracle",
+        action="store_const",
+        dest="data",
+        const="oracle",
+        default=argparse.SUPPRESS,  # --data has the default
+        help="learn from episodes of the environment's oracle, as --data oracle says",
     )
 
 
