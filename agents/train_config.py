@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from llmenvs.agents.algorithms import algorithm_of
+from llmenvs.agents.policy import Precision
+from llmenvs.agents.settings import one_of
 
 _KEPT_APART = (  # what may differ when a run is taken up again: no iteration depends on it
     "iterations",
@@ -37,6 +39,11 @@ class TrainConfig:
         curriculum: draw the tasks by the measured success, so that groups keep variance.
         num_envs: episodes at once, at least 1.
         device: of torch, cpu or cuda for example.
+        precision: fp32, or bf16 for sampling and the products of an update; weights stay fp32.
+        lora_rank: of adapters that learn in place of the weights, see `add_lora`; None has none.
+        gradient_checkpointing: compute activations again in the backward pass; slower, and saves
+            memory.
+        reference_device: where the initial policy is kept; None is beside the one that learns.
         data: for an algorithm that plays no episodes: whose it learns from, oracle, random or
             policy, or a file of transcripts.
         data_episodes: how many are played for it.
@@ -62,6 +69,10 @@ class TrainConfig:
     curriculum: bool = False
     num_envs: int = 128
     device: str = "cpu"
+    precision: Precision = "fp32"
+    lora_rank: int | None = None
+    gradient_checkpointing: bool = False
+    reference_device: str | None = None
     data: str = "oracle"
     data_episodes: int = 512
     solved_only: bool = False
@@ -86,6 +97,9 @@ class TrainConfig:
             _at_least(1, name, getattr(self, name))
         _at_least(1, "max_invalid_iterations", self.max_invalid_iterations)
         _at_least(2, "keep_checkpoints", self.keep_checkpoints)
+        if self.lora_rank is not None:
+            _at_least(1, "lora_rank", self.lora_rank)
+        one_of(get_args(Precision), precision=self.precision)
         _at_least(0, "transcripts_every", self.transcripts_every)
         _at_least(0, "seed", self.seed)
         if not self.temperature > 0.0:

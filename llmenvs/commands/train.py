@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         errors.print("llmenvs train: stopped; the same command goes on from the last checkpoint")
         return EXIT_INTERRUPTED
     except TrainingStopped as error:
-        errors.print(f"llmenvs train: stopped: {error}")
+        errors.print(f"llmenvs train: stopped: {with_flags(str(error), _names(args.algorithm))}")
         return EXIT_STOPPED
     except (ValueError, OSError, ModuleNotFoundError) as error:
         errors.print(f"llmenvs train: {with_flags(str(error), _names(args.algorithm))}")

