@@ -16,6 +16,7 @@ from torch.nn import functional
 from llmenvs.agents.decoding import Decoder, decoder_of
 from llmenvs.agents.kept_states import EpisodeCache, KeptStates
 from llmenvs.agents.settings import above, at_least, one_of
+from llmenvs.agents.stopping import StopStrings
 from llmenvs.agents.token_scores import (
     Features,
     SplitModel,
@@ -91,7 +92,11 @@ class TransformerPolicy:
             return self._sample(prompts)
 
     def _sample(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        rows = [_Row(prompt) for prompt in prompts]
+        stops = {
+            strings: StopStrings(self.tokenizer, strings)
+            for strings in {tuple(prompt.stop_strings) for prompt in prompts}
+        }
+        rows = [_Row(prompt, stops[tuple(prompt.stop_strings)]) for prompt in prompts]
         decoder = decoder_of(self.model, device=self.device)
         logits, places = self._start(decoder, prompts)
         unfinished = rows
@@ -255,10 +260,7 @@ class TransformerPolicy:
             return True
         if row.token_ids[-1] == self.tokenizer.end_of_turn_id:
             return True
-        if not row.prompt.stop_strings:
-            return False
-        text = self.tokenizer.decode(row.token_ids)
-        return any(stop in text for stop in row.prompt.stop_strings)
+        return row.stop_strings.is_in(row.token_ids)
 
     def _completion(self, row: "_Row") -> Completion:
         return Completion.from_tokens(
@@ -289,6 +291,7 @@ class _Row:
     """A completion as it grows."""
 
     prompt: Prompt
+    stop_strings: StopStrings
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     generator: np.random.Generator = field(init=False)
