@@ -227,6 +227,22 @@ class _Run:
         policy.model.to(usable_device("device", config.device))
         if config.gradient_checkpointing:
             recompute_layers(policy.model)
+        if config.sampler_url is not None:
+            self._policy = self._remote(policy, config.sampler_url)
+
+    def _remote(self, policy: TransformerPolicy, url: str) -> TransformerPolicy:
+        """Return the policy with a server that samples in its place."""
+        from llmenvs.agents.remote_policy import HAND_OVERS, RemotePolicy  # needs httpx
+
+        if not can_save(policy):
+            raise ValueError("sampler_url needs a model that can be saved for the server")
+        return RemotePolicy(
+            policy,
+            url,
+            folder=self._folder.handed_over,
+            model=self._config.sampler_model,
+            hand_over=HAND_OVERS[self._config.sampler_kind],
+        )
 
     def _make_envs(self, renderer: Renderer | None) -> Sequence[TextEnv[Any]]:
         config = self._config

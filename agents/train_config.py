@@ -44,6 +44,10 @@ class TrainConfig:
         gradient_checkpointing: compute activations again in the backward pass; slower, and saves
             memory.
         reference_device: where the initial policy is kept; None is beside the one that learns.
+        sampler_url: of a server with the OpenAI API that samples, see `RemotePolicy`; None samples
+            here.
+        sampler_kind: how that server takes new weights.
+        sampler_model: the name that the server has for the model.
         data: for an algorithm that plays no episodes: whose it learns from, oracle, random or
             policy, or a file of transcripts.
         data_episodes: how many are played for it.
@@ -73,6 +77,9 @@ class TrainConfig:
     lora_rank: int | None = None
     gradient_checkpointing: bool = False
     reference_device: str | None = None
+    sampler_url: str | None = None
+    sampler_kind: Literal["sglang", "vllm"] = "sglang"
+    sampler_model: str = "default"
     data: str = "oracle"
     data_episodes: int = 512
     solved_only: bool = False
@@ -100,6 +107,7 @@ class TrainConfig:
         if self.lora_rank is not None:
             _at_least(1, "lora_rank", self.lora_rank)
         one_of(get_args(Precision), precision=self.precision)
+        one_of(("sglang", "vllm"), sampler_kind=self.sampler_kind)
         _at_least(0, "transcripts_every", self.transcripts_every)
         _at_least(0, "seed", self.seed)
         if not self.temperature > 0.0:
