@@ -31,6 +31,8 @@ class CausalLM(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model.eval()
+        self._is_static = False
+        self._compiled: tuple[int, Any] = (0, None)  # of the model with that id: a copy has another
 
     def train(self, mode: bool = True) -> "CausalLM":  # noqa: FBT001, FBT002 (torch's signature)
         """Leave the model in evaluation mode; see the class."""
@@ -90,8 +92,21 @@ class CausalLM(nn.Module):
         return module(input_ids=token_ids, use_cache=False, **options)
 
     def decoder(self) -> "CausalLMDecoder":
-        """Return a `Decoder` with a cache."""
-        return CausalLMDecoder(self.model)
+        """Return a `Decoder` with a cache, see `decode_statically`."""
+        if not self._is_static:
+            return CausalLMDecoder(self.model)
+        from llmenvs.agents.static_decoding import StaticDecoder, compiled_forward
+
+        if self._compiled[0] != id(self.model):
+            self._compiled = id(self.model), compiled_forward(self.model)
+        return StaticDecoder(self.model, self._compiled[1])
+
+    def decode_statically(self) -> None:
+        """Decode in tensors of fixed shapes from now on, compiled where the model is on CUDA.
+
+        A model whose layers see a window is decoded as before.
+        """
+        self._is_static = getattr(self.model.config, "sliding_window", None) is None
 
 
 class CausalLMDecoder(CachingDecoder):

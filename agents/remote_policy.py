@@ -190,6 +190,7 @@ def _version_of(answer: dict[str, Any], handed_over: int | None) -> int | None:
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON of the answer; tried again where the server may recover."""
+    reason = "it was not tried"
     for number in range(_NUM_TRIES):
         try:
             response = client.post(path, json=body)

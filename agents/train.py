@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from llmenvs.agents.algorithms import Ingredients, algorithm_of
+from llmenvs.agents.causal_lm import CausalLM
 from llmenvs.agents.checkpoints import CheckpointError
 from llmenvs.agents.curriculum import SuccessCurriculum
 from llmenvs.agents.environments import make_env, make_envs
@@ -227,6 +228,11 @@ class _Run:
         policy.model.to(usable_device("device", config.device))
         if config.gradient_checkpointing:
             recompute_layers(policy.model)
+        if config.static_decoding:
+            if not isinstance(policy.model, CausalLM):
+                kind = type(policy.model).__name__
+                raise ValueError(f"static_decoding needs a model of transformers, got a {kind}")
+            policy.model.decode_statically()
         if config.sampler_url is not None:
             self._policy = self._remote(policy, config.sampler_url)
 

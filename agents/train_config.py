@@ -43,6 +43,7 @@ class TrainConfig:
         lora_rank: of adapters that learn in place of the weights, see `add_lora`; None has none.
         gradient_checkpointing: compute activations again in the backward pass; slower, and saves
             memory.
+        static_decoding: sample in tensors of fixed shapes, with CUDA graphs on a GPU.
         reference_device: where the initial policy is kept; None is beside the one that learns.
         sampler_url: of a server with the OpenAI API that samples, see `RemotePolicy`; None samples
             here.
@@ -76,6 +77,7 @@ class TrainConfig:
     precision: Precision = "fp32"
     lora_rank: int | None = None
     gradient_checkpointing: bool = False
+    static_decoding: bool = False
     reference_device: str | None = None
     sampler_url: str | None = None
     sampler_kind: Literal["sglang", "vllm"] = "sglang"

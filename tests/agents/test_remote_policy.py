@@ -45,7 +45,8 @@ class StubServer:
         self.change: Callable[[dict[str, Any]], None] = lambda answer: None
         self._told: list[tuple[str, str]] = []
         self._lock = threading.Lock()
-        self._version, self._policy = "", None
+        self._version = ""
+        self._policy: TransformerPolicy | None = None
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
