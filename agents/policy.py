@@ -62,7 +62,7 @@ class TransformerPolicy:
         max_kept_bytes: int = 2 * 1024**3,
         precision: Precision = "fp32",
         reference_device: torch.device | None = None,
-        chunk_tokens: int = 1024,
+        chunk_tokens: int = 512,
     ) -> None:
         above(0.0, temperature=temperature)
         at_least(1, chunk_tokens=chunk_tokens)
