@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from llmenvs.agents.decoding import Decoder, decoder_of
 from llmenvs.agents.kept_states import EpisodeCache, KeptStates
+from llmenvs.agents.rounded_copy import RoundedCopy
 from llmenvs.agents.settings import above, at_least, one_of
 from llmenvs.agents.stopping import StopStrings
 from llmenvs.agents.token_scores import (
@@ -45,10 +46,11 @@ class TransformerPolicy:
         temperature: above 0, of the sampling and of `logprobs` alike, so that the ratio of new and
             old probabilities is 1 before the first update.
         max_kept_bytes: of keys and values between the turns; 0 keeps none.
-        precision: fp32, or bf16 for the products of sampling and update, while the weights, their
-            gradients and all probabilities stay in float32. What is sampled in bf16 has other
-            log-probabilities than the update computes, by some hundredths: that is what the ratio
-            to the policy that sampled, and ``importance_cap`` of GRPO, correct.
+        precision: fp32, or bf16 for the products of an update, while the weights, their gradients
+            and all probabilities stay in float32, and for a copy of the weights that is sampled
+            from. What is sampled has other log-probabilities than the update computes, by some
+            hundredths: that is what the ratio to the policy that sampled, and ``importance_cap`` of
+            GRPO, correct.
         reference_device: where a copy of the policy as it begins is kept; beside it by default.
         chunk_tokens: how many tokens have logits at once in an update, at least 1.
     """
@@ -75,6 +77,7 @@ class TransformerPolicy:
         self.chunk_tokens = chunk_tokens
         self.version = 0
         """Counted up by the trainer with every update of the weights."""
+        self._rounded = RoundedCopy()
         self._episodes = EpisodeCache(max_kept_bytes)
         self._kept_version = self.version
 
@@ -88,16 +91,14 @@ class TransformerPolicy:
         """Sample one completion for each prompt; equal prompts are read once."""
         if not all(len(prompt.token_ids) for prompt in prompts):
             raise ValueError("a prompt must have at least one token: the model has nothing to read")
-        with self.autocast():  # once for all tokens: the weights are cast once
-            return self._sample(prompts)
-
-    def _sample(self, prompts: Sequence[Prompt]) -> list[Completion]:
         stops = {
             strings: StopStrings(self.tokenizer, strings)
             for strings in {tuple(prompt.stop_strings) for prompt in prompts}
         }
         rows = [_Row(prompt, stops[tuple(prompt.stop_strings)]) for prompt in prompts]
-        decoder = decoder_of(self.model, device=self.device)
+        is_bf16 = self.precision == "bf16"
+        model = self._rounded.of(self.model) if is_bf16 else self.model
+        decoder = decoder_of(model, device=self.device)
         logits, places = self._start(decoder, prompts)
         unfinished = rows
         while True:
@@ -229,7 +230,7 @@ class TransformerPolicy:
         )
 
     def autocast(self) -> torch.autocast:
-        """Return the context in which the model computes, see ``precision``."""
+        """Return the context in which the model learns, see ``precision``."""
         is_bf16 = self.precision == "bf16"
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_bf16)
 

@@ -180,6 +180,25 @@ def test_what_was_sampled_in_bf16_is_near_what_the_update_computes(make: MakePol
     torch.testing.assert_close(torch.tensor(first[1]), again.detach(), atol=0.2, rtol=0.1)
 
 
+def test_the_weights_that_are_sampled_from_are_rounded_once_and_follow_those_that_learn(
+    make: MakePolicy,
+) -> None:
+    policy = make(precision="bf16")
+    copied = policy._rounded.of(policy.model)
+    assert {p.dtype for p in copied.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in policy.model.parameters()} == {torch.float32}
+    buffers = zip(policy.model.buffers(), copied.buffers(), strict=True)
+    assert all(torch.equal(one, other) for one, other in buffers)
+    assert policy._rounded.of(policy.model) is copied
+    optimizer = torch.optim.SGD(policy.model.parameters(), lr=0.1)
+    policy.logprobs(TOKENS, loss_mask=MASK).sum().backward()
+    optimizer.step()
+    sampled(policy)
+    assert policy._rounded.of(policy.model) is copied
+    for one, other in zip(policy.model.parameters(), copied.parameters(), strict=True):
+        assert torch.equal(one.detach().bfloat16(), other)
+
+
 def test_values_are_not_rounded_to_bf16(chat_policy: MakePolicy) -> None:
     policy = chat_policy(precision="bf16")
     head = value_head_for(policy.model)
