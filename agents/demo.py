@@ -16,6 +16,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from gymnasium.envs.registration import load_env_creator
 from rich.console import Console
 from rich.table import Table
 
@@ -218,7 +219,8 @@ def _show_environments(console: Console) -> None:
     table.add_column("id")
     table.add_column("what it is")
     for env_id in sorted(spec for spec in gym.registry if spec.startswith("llmenvs/")):
-        doc = type(gym.make(env_id).unwrapped).__doc__ or ""
+        # Its class, not one that is made: some need a package that may not be there.
+        doc = load_env_creator(str(gym.spec(env_id).entry_point)).__doc__ or ""
         table.add_row(env_id, doc.strip().splitlines()[0])
     console.print(table)
     env = gym.make(ENV_ID)

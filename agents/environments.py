@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmenvs.env import TextEnv
-from llmenvs.env_making import make_text_env
+from llmenvs.env_making import check_option_owners, make_text_env, options_of_env
 from llmenvs.mixtures import MixtureEnv
 from llmenvs.renderers import Renderer
 from llmenvs.tokenizers import Tokenizer
@@ -53,8 +53,8 @@ def make_env(
         (env_id,) = weights
         rendering = {"tokenizer": tokenizer, "renderer": renderer}
         given = {name: value for name, value in rendering.items() if value is not None}
-        return make_text_env(env_id, **_options_of(env_id, options), **given)
-    envs = {env_id: make_text_env(env_id, **_options_of(env_id, options)) for env_id in weights}
+        return make_text_env(env_id, **options_of_env(env_id, options), **given)
+    envs = {env_id: make_text_env(env_id, **options_of_env(env_id, options)) for env_id in weights}
     return MixtureEnv(envs, weights, tokenizer=tokenizer, renderer=renderer)
 
 
@@ -71,19 +71,7 @@ def make_envs(
     return [make_env(weights, options, **chosen) for _ in range(count)]
 
 
-def _options_of(env_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    own = {
-        name.removeprefix(f"{env_id}:"): value
-        for name, value in options.items()
-        if name.startswith(f"{env_id}:")
-    }
-    return {**{name: value for name, value in options.items() if ":" not in name}, **own}
-
-
 def _check_options(weights: Mapping[str, float], options: Mapping[str, Any]) -> None:
     if not weights:
         raise ValueError("there must be at least one environment, got none")
-    for name in options:
-        owner, colon, _ = name.rpartition(":")
-        if colon and owner not in weights:
-            raise ValueError(f"option {name!r} is of none of the environments {list(weights)}")
+    check_option_owners(weights, options)

@@ -15,7 +15,7 @@ from typing import Any
 
 from llmenvs.agents.checkpoints import Checkpoints
 from llmenvs.bench.records import write_trajectories
-from llmenvs.run_owner import check_owner
+from llmenvs.run_owner import check_owner, locked_folder
 from llmenvs.trajectory import Trajectory, episodes_of
 
 
@@ -60,7 +60,7 @@ class RunFolder:
                 process is training in it, or there are files of nobody's run.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with _locked(self.path / "lock"):
+        with locked_folder(self.path, doing="training"):
             if not overwrite:
                 self._check_owner(identity)
             yield overwrite or not self._owner.exists()
@@ -123,16 +123,3 @@ def _write_whole(path: Path, text: str) -> None:
     unfinished = path.with_name(path.name + ".tmp")
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, path)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process, however it ends."""
-    import fcntl  # of POSIX, as the rest of the training stack is
-
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"another process is training in {path.parent}") from None
-        yield

@@ -9,6 +9,7 @@ as the measure of the machine.
 """
 
 import argparse
+import importlib.util
 import json
 import platform
 import time
@@ -19,14 +20,17 @@ from typing import Any
 import gymnasium as gym
 
 import llmenvs
-from llmenvs import TextEnv, rollout
+from llmenvs import RolloutLimits, TextEnv, rollout
 from llmenvs.envs.tool_call import ToolCallEnv
 from llmenvs.envs.tool_call_tasks import BundledToolCalls
 from llmenvs.envs.tool_use import ToolUseEnv
 from llmenvs.worlds.requests import ProceduralRequests
+from llmenvs.worlds.tau2_package import DOMAINS
+from llmenvs.worlds.tau2_requests import Tau2Requests
 
 BAR = 5_000
 LAKE_STEPS = 20_000
+ROLLOUT_LIMITS = RolloutLimits(max_new_tokens=8_192, max_episode_tokens=1 << 22)
 Episode = tuple[str, list[str]]
 """A task's id and what the policy wrote, turn by turn."""
 
@@ -34,7 +38,9 @@ Episode = tuple[str, list[str]]
 def recorded(env: TextEnv[Any], task_ids: list[str]) -> list[Episode]:
     """Return what the oracle writes in each task; it must solve every one."""
     oracle = env.scripted_policies()["oracle"]
-    played = rollout([env], oracle, seeds=range(len(task_ids)), task_ids=task_ids)
+    played = rollout(
+        [env], oracle, seeds=range(len(task_ids)), task_ids=task_ids, limits=ROLLOUT_LIMITS
+    )
     unsolved = [t.info["task_id"] for t in played if not t.info["verdict"].success]
     if unsolved:
         raise RuntimeError(f"the oracle did not solve {unsolved[:5]}")
@@ -86,6 +92,10 @@ def rows() -> dict[str, Callable[[], float]]:
         "ToolUse-v0, all worlds": (ToolUseEnv(tasks=requests), use_ids),
         "ToolUse-v0, dense credit": (ToolUseEnv(tasks=requests, dense_credit=0.5), use_ids),
     }
+    if importlib.util.find_spec("inspect_evals") and importlib.util.find_spec("inspect_ai"):
+        for domain in DOMAINS:
+            tasks = Tau2Requests(domain)
+            envs[f"ToolUse-v0, tau2 {domain}"] = (ToolUseEnv(tasks=tasks), tasks.standard_ids())
     measured: dict[str, Callable[[], float]] = {"gymnasium FrozenLake-v1": lake_steps_per_second}
     for name, (env, ids) in envs.items():
         measured[name] = _timing(env, recorded(env, ids))

@@ -66,3 +66,7 @@ gymnasium.register("llmenvs/SearchQA-v0", entry_point="llmenvs.envs.search_qa:Se
 gymnasium.register("llmenvs/CodeTest-v0", entry_point="llmenvs.envs.code_test:CodeTestEnv")
 gymnasium.register("llmenvs/ToolUse-v0", entry_point="llmenvs.envs.tool_use:ToolUseEnv")
 gymnasium.register("llmenvs/ToolCall-v0", entry_point="llmenvs.envs.tool_call:ToolCallEnv")
+gymnasium.register(
+    "llmenvs/ReasoningGym-v0", entry_point="llmenvs.envs.reasoning_gym:ReasoningGymEnv"
+)
+gymnasium.register("llmenvs/Gem-v0", entry_point="llmenvs.integrations.gem:GemEnv")

@@ -36,6 +36,7 @@ async def rollout_async(
     limits: RolloutLimits = DEFAULT_LIMITS,
     progress: bool = False,
     on_episode: OnEpisode | None = None,
+    has_answered: bool = False,
 ) -> list[Trajectory]:
     """Play one episode for each of ``seeds``; the arguments and the result are those of `rollout`.
 
@@ -58,7 +59,7 @@ async def rollout_async(
     )
     with progress_bar("rollout", total=len(episodes), shown=progress) as bar:
         queues = [queue for i in range(len(envs)) if (queue := episodes[i :: len(envs)])]
-        work = _Work(policy, len(queues), Tally(bar.advance, on_episode))
+        work = _Work(policy, len(queues), Tally(bar.advance, on_episode), has_answered=has_answered)
         await asyncio.gather(*(work.play_all(queue) for queue in queues))
     if work.is_hopeless and work.first_error is not None:
         raise work.first_error  # it fails on everything: a fault of the program, not of a prompt
@@ -68,9 +69,11 @@ async def rollout_async(
 class _Work:
     """What the workers share: the policy, and how it has done so far."""
 
-    def __init__(self, policy: AsyncPolicy, num_queues: int, tally: Tally) -> None:
+    def __init__(
+        self, policy: AsyncPolicy, num_queues: int, tally: Tally, *, has_answered: bool
+    ) -> None:
         self.first_error: Exception | None = None
-        self._has_answered = False
+        self._has_answered = has_answered
         self._num_unfailed = num_queues  # environments in which no prompt has failed yet
         self._policy = policy
         self._tally = tally

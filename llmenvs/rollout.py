@@ -42,6 +42,7 @@ def rollout(
     num_threads: int = 8,
     progress: bool = False,
     on_episode: OnEpisode | None = None,
+    has_answered: bool = False,
 ) -> list[Trajectory]:
     """Play one episode for each of ``seeds``.
 
@@ -59,7 +60,10 @@ def rollout(
         limits: of tokens.
         num_threads: for the environments that say that they block.
         progress: show a bar with the mean reward on standard error.
-        on_episode: called as each episode ends, in this thread.
+        on_episode: called as each episode ends, in this thread, while its environment still holds
+            it.
+        has_answered: the policy has answered before, so that what it raises is never a fault of the
+            program; for a run that is taken up again.
 
     Returns:
         (E,) trajectories in the order of ``seeds``; more where the renderer splits episodes, see
@@ -90,7 +94,8 @@ def rollout(
         progress_bar("rollout", total=len(episodes), shown=progress) as bar,
     ):
         tally = Tally(bar.advance, on_episode)
-        return _Rollout(episodes, len(envs), policy, threads, tally).run()
+        loop = _Rollout(episodes, len(envs), policy, threads, tally, has_answered=has_answered)
+        return loop.run()
 
 
 class _Rollout:
@@ -103,6 +108,8 @@ class _Rollout:
         policy: Policy,
         threads: ThreadPoolExecutor,
         tally: Tally,
+        *,
+        has_answered: bool,
     ) -> None:
         self._queues = [episodes[index::num_envs][::-1] for index in range(num_envs)]
         self._num_envs = num_envs
@@ -112,7 +119,7 @@ class _Rollout:
         self._tally = tally
         self._ready: list[RunningEpisode] = []
         self._stepping: dict[Future[None], RunningEpisode] = {}
-        self._has_answered = False
+        self._has_answered = has_answered
 
     def run(self) -> list[Trajectory]:
         """Play all episodes and return their trajectories in order."""

@@ -1,7 +1,8 @@
 """Whose a folder of results is: ``run.json`` in it says what decides the run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +28,24 @@ def check_owner(owner: Path, identity: Mapping[str, Any]) -> None:
                 f"{owner.parent} holds another run: its {key} is {theirs.get(key)!r}, not "
                 f"{ours.get(key)!r}; choose another folder, or overwrite it"
             )
+
+
+@contextmanager
+def locked_folder(folder: Path, *, doing: str) -> Iterator[None]:
+    """Hold the folder for this process while the block runs; the lock ends with the process.
+
+    Args:
+        folder: it is there; ``lock`` in it is the file that is locked.
+        doing: what the holder does, for the message to another.
+
+    Raises:
+        ValueError: another process holds it.
+    """
+    import fcntl  # of POSIX, as the sandbox and the training stack are
+
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another process is {doing} in {folder}") from None
+        yield

@@ -1,10 +1,12 @@
-"""Task sets from files: JSON lines, and Parquet where pyarrow is installed.
+"""Task sets from files: JSON lines, gzipped or not, and Parquet where pyarrow is installed.
 
 Every fault names the file, the line and the field, and what was expected there. A file is read
 whole or not at all: half a task set would be another task set.
 """
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ def load_tasks(
     split: str | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> TaskSet:
-    """Read the tasks of a ``.jsonl`` or ``.parquet`` file.
+    """Read the tasks of a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file.
 
     GSM8K's files are tasks of ``MathAnswer-v0`` as they are, since the verifier reads ``#### 42``
     in a target; MATH's are with ``columns={"problem": "question", "solution": "answer"}``.
@@ -48,7 +50,7 @@ def load_tasks(
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each row of a ``.jsonl`` or ``.parquet`` file with its place, for messages.
+    """Yield each row of such a file with its place, for messages.
 
     Raises:
         ValueError: a fault in the file.
@@ -56,9 +58,26 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         ModuleNotFoundError: Parquet without pyarrow.
     """
     readers = {".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    if path.suffix not in readers:
-        raise ValueError(f"{path}: a task file ends in .jsonl or .parquet")
-    return readers[path.suffix](path)
+    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    if suffix not in readers or (suffix == ".parquet" and path.suffix == ".gz"):
+        raise ValueError(f"{path}: a task file ends in .jsonl or .parquet, or in .jsonl.gz")
+    return readers[suffix](path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what is in a file, unpacked if its name ends in ``.gz``.
+
+    Raises:
+        ValueError: it is no whole gzip file.
+        OSError: the file cannot be read.
+    """
+    data = path.read_bytes()
+    if path.suffix != ".gz":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: is not a whole gzip file ({error})") from error
 
 
 def _of_split(tasks: TaskSet, split: str, path: Path, places: list[str]) -> TaskSet:
@@ -72,7 +91,7 @@ def _of_split(tasks: TaskSet, split: str, path: Path, places: list[str]) -> Task
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, data in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for number, data in enumerate(read_bytes(path).split(b"\n"), start=1):
         place = f"{path}:{number}"
         try:
             line = data.decode("utf-8")
@@ -89,6 +108,8 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"{place}: is not JSON at column {error.colno} ({error.msg}); "
                 f"is the line cut off? It ends in {line.rstrip()[-20:]!r}"
             ) from error
+        except RecursionError as error:
+            raise ValueError(f"{place}: is nested too deep to be read") from error
         if not isinstance(row, dict):
             raise ValueError(f"{place}: must be a JSON object, got {type(row).__name__}")
         yield place, row

@@ -60,7 +60,7 @@ def reverse_bits(values: list[int], *, width: int) -> list[int]:
 @problem(
     level=2,
     draw=lambda dice, n: (dice.ints(n, 0, 4 + 4 * n),),
-    edges=(([],), ([7],), ([1, 2, 4],), ([3, 3],)),
+    edges=(([],), ([7],), ([1, 2, 4],), ([3, 3],), ([32768, 0],), ([65535, 1, 40000],)),
     bugs=(
         ("ones * (len(numbers) - ones)", "ones"),
         ("for place in range(16)", "for place in range(1, 16)"),
@@ -84,7 +84,7 @@ def total_bit_distance(numbers: list[int]) -> int:
 @problem(
     level=3,
     draw=lambda dice, n: (dice.ints(n + 2, 0, 2 ** (3 + n // 2)),),
-    edges=(([0, 0],), ([8, 7, 1],), ([12, 10, 9],)),
+    edges=(([0, 0],), ([8, 7, 1],), ([12, 10, 9],), ([32768, 1],)),
     bugs=(
         ("wanted ^ prefix in prefixes", "wanted in prefixes"),
         ("range(15, -1, -1)", "range(15, 0, -1)"),
@@ -163,7 +163,7 @@ def sort_by_bits(numbers: list[int], *, digit: str) -> list[int]:
     level=3,
     held_out=True,
     draw=lambda dice, n: (dice.distinct(1 + n % 6, 1, 14), dice.number(0, 18)),
-    edges=(([1, 2, 3], 3), ([5], 0), ([4], 5)),
+    edges=(([1, 2, 3], 3), ([5], 0), ([4], 5), ([5, 9], 5), ([5, 9], 9), ([1, 2, 4], 7)),
     bugs=(
         ("range(1, 2 ** len(numbers))", "range(2 ** len(numbers))"),
         ("total ^= number", "total |= number"),

@@ -84,11 +84,19 @@ def day_of_year(date: str) -> int:
     level=3,
     variants={"weekday": ("Monday", "Friday", "Sunday")},
     draw=lambda dice, n: (dice.number(1990, 2030), dice.number(1, 12), dice.number(1, 5)),
-    edges=((2024, 2, 5), (2024, 2, 1), (2023, 12, 5), (2021, 2, 5), (2022, 2, 5)),
+    edges=(
+        (2024, 2, 5),
+        (2024, 2, 1),
+        (2023, 12, 5),
+        (2021, 2, 5),
+        (2022, 2, 5),
+        (2024, 5, 5),
+        (2023, 7, 5),
+    ),
     bugs=(
         ("7 * (rank - 1)", "7 * rank"),
         ("if day <= last", "if True"),
-        ("(names.index(weekday) - first) % 7", "(first - names.index(weekday)) % 7"),
+        ("(wanted - first) % 7", "(first - wanted) % 7"),
     ),
 )
 def nth_weekday(year: int, month: int, rank: int, *, weekday: str) -> int | None:
@@ -99,9 +107,9 @@ def nth_weekday(year: int, month: int, rank: int, *, weekday: str) -> int | None
     """
     import calendar
 
-    names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+    wanted = getattr(calendar, weekday.upper())
     first, last = calendar.monthrange(year, month)
-    day = 1 + (names.index(weekday) - first) % 7 + 7 * (rank - 1)
+    day = 1 + (wanted - first) % 7 + 7 * (rank - 1)
     return day if day <= last else None
 
 

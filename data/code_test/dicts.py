@@ -12,8 +12,8 @@ from llmenvs.data.code_test.problem import problem
     draw=lambda dice, n: (" ".join(dice.words(2 * n, longest=1, letters="abcdeABC")),),
     bugs=(
         (".lower()", ""),
-        ("(-counts[word], word)", "-counts[word]"),
-        ("(-counts[word], word)", "(counts[word], word)"),
+        ("(-words.count(word), word)", "-words.count(word)"),
+        ("(-words.count(word), word)", "(words.count(word), word)"),
     ),
 )
 def commonest_words(text: str, *, top: int) -> list[str]:
@@ -23,10 +23,8 @@ def commonest_words(text: str, *, top: int) -> list[str]:
     $top most frequent words in lower case, the most frequent first; words that come equally often
     are in alphabetical order. Return fewer if the text has fewer different words.
     """
-    counts: dict[str, int] = {}
-    for word in text.lower().split():
-        counts[word] = counts.get(word, 0) + 1
-    return sorted(counts, key=lambda word: (-counts[word], word))[:top]
+    words = text.lower().split()
+    return sorted(dict.fromkeys(words), key=lambda word: (-words.count(word), word))[:top]
 
 
 def _draw_anagrams(dice: Dice, n: int) -> tuple[list[str]]:
@@ -157,10 +155,11 @@ def flatten_keys(tree: dict[str, Any], *, separator: str) -> dict[str, int]:
     draw=lambda dice, n: (
         {name: dice.number(0, 5) for name in sorted(set(dice.words(n, longest=2)))},
     ),
+    edges=(({},), ({"a": 0, "b": 0},)),
     bugs=(
-        ("if points != last:", "if True:"),
-        ("rank = place", "rank += 1"),
-        ("reverse=True", "reverse=False"),
+        ("other > points", "other >= points"),
+        ("other > points", "other < points"),
+        ("in scores.values()", "in set(scores.values())"),
     ),
 )
 def competition_ranks(scores: dict[str, int]) -> dict[str, int]:
@@ -169,15 +168,10 @@ def competition_ranks(scores: dict[str, int]) -> dict[str, int]:
     Return the rank of each player. The most points have rank 1, and equal points have equal ranks.
     After a rank that several players share, as many ranks are left out: 1, 2, 2, 4.
     """
-    ranks: dict[str, int] = {}
-    last, rank = -1, 0
-    ordered = sorted(scores.items(), key=lambda item: item[1], reverse=True)
-    for place, (name, points) in enumerate(ordered, start=1):
-        if points != last:
-            rank = place
-            last = points
-        ranks[name] = rank
-    return ranks
+    return {
+        name: 1 + sum(other > points for other in scores.values())
+        for name, points in scores.items()
+    }
 
 
 def _draw_payments(dice: Dice, n: int) -> tuple[list[list[Any]]]:

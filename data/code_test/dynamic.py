@@ -31,7 +31,7 @@ def climb(stairs: int, *, strides: tuple[int, ...]) -> int:
 @problem(
     level=3,
     draw=lambda dice, n: (sorted(dice.distinct(2 + n % 3, 2, 9)), dice.number(0, 10 + 4 * n)),
-    edges=(([3, 4], 6), ([4, 5], 8), ([5], 3)),
+    edges=(([3, 4], 6), ([4, 5], 8), ([5], 3), ([1], 3), ([1, 5], 4)),
     bugs=(
         ("min(best, fewest[rest] + 1)", "fewest[rest] + 1"),
         ("if coin <= value", "if coin < value"),

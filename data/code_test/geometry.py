@@ -163,9 +163,9 @@ def convex_hull(points: list[list[int]]) -> list[list[int]]:
     draw=lambda dice, n: (dice.number(0, 3 + 12 * n),),
     edges=((0,), (1,), (25,), (2,)),
     bugs=(
-        ("x * x + y * y <= limit", "x * x + y * y < limit"),
+        ("math.isqrt(limit - x * x) + 1", "math.isqrt(limit - x * x)"),
         ("for x in range(-reach,", "for x in range(1 - reach,"),
-        ("if x * x", "if x + y and x * x"),
+        ("2 * math", "1 + math"),
     ),
 )
 def lattice_points(limit: int) -> int:
@@ -174,15 +174,13 @@ def lattice_points(limit: int) -> int:
     Return how many points with whole-numbered coordinates x and y have x*x + y*y <= `limit`, which
     is at least 0.
     """
-    reach = 0
-    while (reach + 1) ** 2 <= limit:
-        reach += 1
-    return sum(
-        1
-        for x in range(-reach, reach + 1)
-        for y in range(-reach, reach + 1)
-        if x * x + y * y <= limit
-    )
+    import math
+
+    count = 0
+    reach = math.isqrt(limit)
+    for x in range(-reach, reach + 1):
+        count += 2 * math.isqrt(limit - x * x) + 1
+    return count
 
 
 @problem(
@@ -196,6 +194,11 @@ def lattice_points(limit: int) -> int:
         ([[0, 0], [4, 4]], [[4, 0], [3, 1]]),
         ([[0, 0], [4, 0]], [[2, 0], [2, 3]]),
         ([[1, 1], [1, 1]], [[0, 0], [2, 2]]),
+        ([[2, 0], [4, 0]], [[0, 0], [2, 0]]),
+        ([[0, 0], [0, 1]], [[0, 2], [0, 3]]),
+        ([[0, 2], [0, 3]], [[0, 0], [0, 1]]),
+        ([[0, 0], [2, 1]], [[1, 1], [1, 1]]),
+        ([[1, 1], [1, 1]], [[0, 0], [2, 1]]),
     ),
     bugs=(
         ("if max(a, c) < min(e, g)", "if max(a, c) <= min(e, g)"),

@@ -77,6 +77,7 @@ def tree_height(parents: list[int]) -> int:
         ([".#", "#."],),
         (["..", ".."],),
         (["..#...", "#.#.#.", "#...#."],),
+        (["....", "###.", "....", ".###", "...."],),
     ),
     bugs=(
         ("0 <= x < len(grid[0])", "0 <= x < len(grid)"),
@@ -192,7 +193,12 @@ def two_teams(count: int, rivals: list[list[int]]) -> list[int] | None:
 @problem(
     level=4,
     draw=_draw_weighted,
-    edges=((2, []), (3, [[0, 1, 9], [1, 2, 1], [0, 2, 2]]), (3, [[2, 1, 1], [1, 0, 1]])),
+    edges=(
+        (2, []),
+        (3, [[0, 1, 9], [1, 2, 1], [0, 2, 2]]),
+        (3, [[2, 1, 1], [1, 0, 1]]),
+        (3, [[0, 1, 500], [1, 2, 700]]),
+    ),
     bugs=(
         ("if length < distances[end]", "if distances[end] == unreachable"),
         ("(b, a)", "(a, b)"),
@@ -292,6 +298,7 @@ def bridges(count: int, edges: list[list[int]]) -> list[list[int]]:
         [dice.number(0, 2), dice.number(0, 2)],
         [dice.number(0, 2), dice.number(0, 2)],
     ),
+    edges=((3, [0, 0], [1, 1]), (4, [0, 0], [3, 3]), (5, [0, 0], [4, 4])),
     bugs=(
         ("(short, long), (long, short)", "(short, long)"),
         ("moves[row, column] + 1", "len(moves)"),

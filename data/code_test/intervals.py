@@ -97,7 +97,13 @@ def most_guests(visits: list[list[int]]) -> int:
         [[start, start + dice.number(1, 3)] for start in dice.ints(n % 6, 7, 18)],
         dice.number(1, 3),
     ),
-    edges=(([], 1), ([[7, 20]], 1), ([[10, 11], [12, 13]], 1), ([[10, 14], [11, 12]], 2)),
+    edges=(
+        ([], 1),
+        ([[7, 20]], 1),
+        ([[10, 11], [12, 13]], 1),
+        ([[10, 14], [11, 12]], 2),
+        ([[20, 21]], 1),
+    ),
     bugs=(
         ("free_from = max(free_from, end)", "free_from = end"),
         (">= hours", "> hours"),

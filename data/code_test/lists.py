@@ -7,6 +7,7 @@ from llmenvs.data.code_test.problem import problem
     level=1,
     variants={"rank": (2, 3)},
     draw=lambda dice, n: (dice.ints(n + 2, -6, 9),),
+    edges=(([4],), ([4, 4],), ([1, 2],), ([1, 1, 2, 3],)),
     bugs=(
         ("sorted(set(numbers), reverse=True)", "sorted(numbers, reverse=True)"),
         ("reverse=True", "reverse=False"),

@@ -25,7 +25,7 @@ def digit_sum(number: int, *, base: int) -> int:
     level=1,
     variants={"factor": (3, 5)},
     draw=lambda dice, n: (dice.number(1, 8 + 6 * n) * 2 ** dice.number(0, 3),),
-    edges=((1,), (2,), (8,), (7,)),
+    edges=((1,), (2,), (8,), (7,), (2**1000,), (2**1001,)),
     bugs=(
         ("while number != 1", "while number > 2"),
         ("number // 2 if", "number // 3 if"),
@@ -109,6 +109,7 @@ def negative_base(number: int, *, base: int) -> str:
 @problem(
     level=2,
     draw=lambda dice, n: (dice.ints(n % 4 + 2, 1, 12 + 6 * n),),
+    edges=(([3, 5],), ([7],), ([9, 15, 21],)),
     bugs=(
         ("math.gcd(*numbers)", "min(numbers)"),
         ("// math.gcd(multiple, value)", ""),
@@ -157,6 +158,7 @@ def unit_fractions(top: int, bottom: int) -> list[int]:
     level=3,
     held_out=True,
     draw=lambda dice, n: (dice.number(1, 9 + 20 * n),),
+    edges=((1,), (2,), (4,), (6,), (9,)),
     bugs=(
         ("result -= result // divisor", "result -= 1"),
         ("if rest > 1", "if rest > 7"),
@@ -210,7 +212,13 @@ def power_cycle(base: int, modulus: int) -> list[int]:
     draw=lambda dice, n: (
         [[dice.number(0, m - 1), m] for m in dice.shuffled((2, 3, 4, 5, 6, 8, 9))[: 2 + n % 3]],
     ),
-    edges=(([[1, 4], [3, 6], [0, 5]],), ([[1, 2], [2, 4]],), ([[0, 2], [2, 3]],)),
+    edges=(
+        ([[1, 4], [3, 6], [0, 5]],),
+        ([[1, 2], [2, 4]],),
+        ([[0, 2], [2, 3]],),
+        ([[1, 2], [2, 3]],),
+        ([[0, 2], [0, 3]],),
+    ),
     bugs=(
         ("range(modulus // common)", "range(modulus // 2)"),
         ("step * modulus // common", "step + modulus"),

@@ -222,6 +222,7 @@ def edit_text(commands: list[str]) -> str:
         (4, [[0, 1], [0, 2], [0, 3], [1, 3]], "RRRDLURR"),
         (2, [], "RDLURD"),
         (3, [[0, 1]], "RLR"),
+        (3, [[0, 1], [0, 0]], "RLR"),
     ),
     bugs=(
         ("if head in body[1:]", "if head in body"),
@@ -295,6 +296,7 @@ def give_change(stock: dict[str, int], amount: int) -> dict[str, int] | None:
     level=4,
     variants={"rule": (30, 90, 110)},
     draw=lambda dice, n: (dice.word(3 + n, ".#"), dice.number(1, 2 + n)),
+    edges=(("#..", 0), ("#.#.", 1)),
     bugs=(
         ("cells[index - 1]", "cells[max(index - 1, 0)]"),
         ("4 * left + 2 * middle + right", "4 * middle + 2 * left + right"),

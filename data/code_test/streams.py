@@ -194,7 +194,11 @@ def _draw_queue(dice: Dice, n: int) -> str:
     form="stdin",
     held_out=True,
     draw=_draw_queue,
-    edges=("join a\nvip b\nvip c\nserve\nserve\nserve\nserve\n", "serve\n"),
+    edges=(
+        "join a\nvip b\nvip c\nserve\nserve\nserve\nserve\n",
+        "serve\n",
+        "vip a\nvip b\nvip c\nserve\njoin d\nvip e\nserve\nserve\nserve\nserve\n",
+    ),
     bugs=(
         ("queue.insert(num_vips, line.split()[1])", "queue.insert(0, line.split()[1])"),
         ("num_vips = max(num_vips - 1, 0)", "pass"),

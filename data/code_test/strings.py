@@ -115,8 +115,9 @@ def run_lengths(text: str) -> str:
 @problem(
     level=3,
     draw=lambda dice, n: (dice.word(1 + n % 4, "ab") * (1 + n // 3) + dice.word(n % 2, "ab"),),
+    edges=(("a",), ("aaa",), ("abcab",), ("abc",)),
     bugs=(
-        ("len(text) + 1", "len(text)"),
+        ("period = 1", "period = 2"),
         ("text[period:]", "text[period:2 * period]"),
         ("return period", "return len(text) if len(text) % period else period"),
     ),
@@ -128,10 +129,10 @@ def shortest_period(text: str) -> int:
     there is one. "abcab" has the period 3. Return the smallest period that is at least 1, which is
     at most the length of the text. The text is not empty.
     """
-    for period in range(1, len(text) + 1):
-        if text.startswith(text[period:]):
-            return period
-    return 0
+    period = 1
+    while not text.startswith(text[period:]):
+        period += 1
+    return period
 
 
 @problem(
@@ -170,6 +171,7 @@ def _draw_prefixed(dice: Dice, n: int) -> tuple[list[str]]:
     level=1,
     held_out=True,
     draw=_draw_prefixed,
+    edges=((["ab", "cd"],), (["", "a"],), (["a"],)),
     bugs=(
         ("all(word", "any(word"),
         ("return shortest[:length]", "return shortest[: length - 1]"),

@@ -1,11 +1,11 @@
 """What a run leaves on disk: episodes as JSON lines, and one summary."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from llmenvs.bench.run_files import write_whole
 from llmenvs.trajectory import Trajectory
 
 
@@ -33,6 +33,4 @@ def write_trajectories(
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     """Write ``summary.json`` in ``folder``, whole or not at all."""
-    unfinished = folder / "summary.json.tmp"
-    unfinished.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, folder / "summary.json")
+    write_whole(folder / "summary.json", json.dumps(summary, indent=2) + "\n")

@@ -27,6 +27,7 @@ Answer with the whole program in one block:
 """
 _FIELDS = ("statement", "interface", "examples")
 _HIDDEN_FAILURE = "The tests that you can see pass, and a hidden one fails."
+_ALL_HIDDEN = "A hidden test fails."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +133,8 @@ def prompt_of(task: Task, template: str) -> str:
 
 def _feedback(verdict: Verdict) -> str:
     """Say what fails, if the prompt shows the test; a program that cannot run fails all of them."""
-    hidden = verdict.parts.get("visible") == 1.0 and "hidden" in verdict.parts
-    return f"\n{_HIDDEN_FAILURE if hidden else verdict.reason}\n"
+    if verdict.parts.get("visible") == 1.0 and "hidden" in verdict.parts:
+        return f"\n{_HIDDEN_FAILURE}\n"
+    if "visible" not in verdict.parts and verdict.parts.get("syntax") == 1.0:
+        return f"\n{_ALL_HIDDEN}\n"  # no test is told of that nobody said may be
+    return f"\n{verdict.reason}\n"

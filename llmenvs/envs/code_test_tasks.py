@@ -32,7 +32,7 @@ TASK_SCHEMA: dict[str, Any] = {
 ``"visible"`` a policy of several turns is told about. A ``solution`` is for the oracle."""
 
 _MAX_INDEX = 10**6
-_VERSION = 1  # counted up with every change of what a task id means
+_VERSION = 2  # counted up with every change of what a task id means
 _TASK_ID = re.compile(r"(\w+)-(\d{1,7})", re.ASCII)
 
 

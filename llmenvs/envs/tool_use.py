@@ -3,12 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmenvs.env import Opening, TextEnv, Turn
 from llmenvs.envs.tool_text import STOP_STRINGS, Protocol, observation_of
 from llmenvs.envs.tool_use_actions import read_action
-from llmenvs.envs.tool_use_goals import TASK_SCHEMA, Goal, goal_of_row, goal_of_scenario
+from llmenvs.envs.tool_use_goals import (
+    TASK_SCHEMA,
+    Goal,
+    goal_of_row,
+    goal_of_scenario,
+    scenario_of_task,
+    session_of_task,
+    task_of_session,
+)
 from llmenvs.envs.tool_use_policies import scripted_policies
 from llmenvs.envs.tool_use_prompt import (
     NATIVE_TEMPLATE,
@@ -26,18 +34,26 @@ from llmenvs.tools import Tool, Toolbox, ToolResult
 from llmenvs.tools.truncation import Truncation
 from llmenvs.verifiers import Verdict
 from llmenvs.verifiers.tool_call import ToolCall, score_calls
-from llmenvs.worlds.requests import (
-    ProceduralRequests,
-    scenario_of,
-    session_of,
-    task_id_of_session,
-    templates_of,
-)
+from llmenvs.worlds.requests import ProceduralRequests, templates_of
+from llmenvs.worlds.tau2_requests import Tau2Requests
 from llmenvs.worlds.tools_world import ToolsWorld
 from llmenvs.worlds.world import Call, World
 
 _FIELDS = ("context", "tools")
 _TOO_MANY = "Error: no more tool calls may be made; answer the user."
+
+
+class Limits(NamedTuple):
+    """How far an episode goes where the caller does not say."""
+
+    max_turns: int
+    max_tool_calls: int
+    max_result_tokens: int
+
+
+LIMITS = Limits(8, 16, 1_024)
+TAU2_LIMITS = Limits(100, 100, 65_536)
+"""With tau2's tasks, whose plans have up to 33 calls and whose results are whole documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +88,19 @@ class ToolUseEnv(TextEnv[Conversation]):
     Hidden: the world, but for what the tools tell; the plan.
 
     Args:
-        tasks: where requests come from; those of all worlds of the split ``train`` by default.
-            With ``tools``, rows that meet `TASK_SCHEMA`.
+        tasks: where requests come from; those of all worlds of the split ``train`` by default,
+            or `Tau2Requests`. With ``tools``, rows that meet `TASK_SCHEMA`.
         tools: tools of your own, or those of an `MCPServer`, instead of a world's.
         parallel: run the calls of a turn at once, in threads; of your own tools only, since those
             of a world change it one after the other.
         protocol: ``"tagged"`` or ``"native"``.
         prompt_template: a format string for the system prompt with the fields ``context`` (rules,
             date and session) and ``tools``, instead of the protocol's.
-        max_turns: of the policy, at least 1.
-        max_tool_calls: in an episode, at least 0; further ones are answered with an error.
-        max_result_tokens: of one result, at least 16; a longer one is cut and says so.
+        max_turns: of the policy, at least 1; 8 by default, and 100 with `Tau2Requests`.
+        max_tool_calls: in an episode, at least 0; further ones are answered with an error. 16 by
+            default, and 100 with `Tau2Requests`.
+        max_result_tokens: of one result, at least 16; a longer one is cut and says so. 1,024 by
+            default, and 65,536 with `Tau2Requests`.
         partial_credit: see `score_episode`; below 0.5.
         dense_credit: how much of the reward, from 0 to 1, is given turn by turn for calls that
             agree with the plan's: the mean of ToolRL's three parts of all calls so far. It comes
@@ -110,14 +128,18 @@ class ToolUseEnv(TextEnv[Conversation]):
     def __init__(
         self,
         *,
-        tasks: ProceduralRequests | TaskSource | Iterable[Mapping[str, Any]] | None = None,
+        tasks: ProceduralRequests
+        | Tau2Requests
+        | TaskSource
+        | Iterable[Mapping[str, Any]]
+        | None = None,
         tools: Sequence[Tool] | None = None,
         parallel: bool = False,
         protocol: Protocol = "tagged",
         prompt_template: str | None = None,
-        max_turns: int = 8,
-        max_tool_calls: int = 16,
-        max_result_tokens: int = 1_024,
+        max_turns: int | None = None,
+        max_tool_calls: int | None = None,
+        max_result_tokens: int | None = None,
         partial_credit: float = 0.4,
         dense_credit: float = 0.0,
         tokenizer: Any = None,
@@ -134,6 +156,11 @@ class ToolUseEnv(TextEnv[Conversation]):
         if parallel and self._own is None:
             raise ValueError("parallel needs tools of your own: a world's calls follow each other")
         self.parallel = parallel
+        usual = TAU2_LIMITS if isinstance(tasks, Tau2Requests) else LIMITS
+        max_turns = usual.max_turns if max_turns is None else max_turns
+        max_tool_calls = usual.max_tool_calls if max_tool_calls is None else max_tool_calls
+        if max_result_tokens is None:
+            max_result_tokens = usual.max_result_tokens
         _check_at_least(max_turns=(max_turns, 1), max_tool_calls=(max_tool_calls, 0))
         _check_at_least(max_result_tokens=(max_result_tokens, 16))
         if protocol not in ("tagged", "native"):
@@ -166,7 +193,7 @@ class ToolUseEnv(TextEnv[Conversation]):
     def begin_episode(self, task: Task) -> Opening[Conversation]:
         """Say the rules, the tools and the request."""
         goal = self._goal(task)
-        session = task["task_id"] if self._own else str(session_of(task["task_id"]))
+        session = task["task_id"] if self._own else session_of_task(task["task_id"])
         messages = opening(
             goal.start,
             task["request"],
@@ -262,7 +289,7 @@ class ToolUseEnv(TextEnv[Conversation]):
         session = session_in(prompt.messages)
         if self._own is not None:
             return self._own.box.schemas
-        return scenario_of(task_id_of_session(int(session))).world.toolbox().schemas
+        return scenario_of_task(task_of_session(session)).world.toolbox().schemas
 
     def _goal(self, task: Task) -> Goal:
         if self._own is not None:
@@ -278,9 +305,11 @@ def _source_of(
             raise ValueError("give tasks beside tools: nothing is asked of your tools otherwise")
         return as_task_source(tasks, schema=TASK_SCHEMA)
     source = ProceduralRequests() if tasks is None else tasks
+    if isinstance(source, Tau2Requests):
+        return source
     if not isinstance(source, ProceduralRequests):
         raise ValueError(
-            "tasks must be ProceduralRequests, or come with tools of your own, "
+            "tasks must be ProceduralRequests or Tau2Requests, or come with tools of your own, "
             f"got {type(tasks).__name__}"
         )
     for world in source.worlds:

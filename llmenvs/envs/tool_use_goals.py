@@ -8,8 +8,14 @@ from typing import Any
 
 from llmenvs.tasks import Task
 from llmenvs.verifiers.tool_call import ToolCall
-from llmenvs.worlds.requests import scenario_of
-from llmenvs.worlds.scenario import Solution, solve
+from llmenvs.worlds.requests import scenario_of, session_of, task_id_of_session
+from llmenvs.worlds.scenario import Scenario, Solution, solve
+from llmenvs.worlds.tau2_requests import (
+    is_tau2,
+    tau2_scenario,
+    tau2_session_of,
+    tau2_task_of_session,
+)
 from llmenvs.worlds.world import World
 
 TASK_SCHEMA: Mapping[str, Any] = {
@@ -52,10 +58,29 @@ class Goal:
         return [ToolCall(name, dict(arguments)) for name, arguments in self.solution.calls]
 
 
+def scenario_of_task(task_id: str) -> Scenario:
+    """Return the scenario of a task of `ProceduralRequests` or `Tau2Requests`."""
+    return tau2_scenario(task_id) if is_tau2(task_id) else scenario_of(task_id)
+
+
+def session_of_task(task_id: str) -> str:
+    """Return the session by which an episode's prompt names its task."""
+    return tau2_session_of(task_id) if is_tau2(task_id) else str(session_of(task_id))
+
+
+def task_of_session(session: str) -> str:
+    """Return the task of a session.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return tau2_task_of_session(session) if is_tau2(session) else task_id_of_session(int(session))
+
+
 @lru_cache(maxsize=4096)
 def goal_of_scenario(task_id: str) -> Goal:
-    """Return the goal of a task of `ProceduralRequests`."""
-    scenario = scenario_of(task_id)
+    """Return the goal of a task of `ProceduralRequests` or `Tau2Requests`."""
+    scenario = scenario_of_task(task_id)
     return Goal(scenario.world, solve(scenario))
 
 

@@ -5,20 +5,20 @@ out of the results of the calls.
 """
 
 import enum
-import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from llmenvs.envs.tool_scripts import random_call, value_off
 from llmenvs.envs.tool_text import Protocol, call_text, response_text, results_in
-from llmenvs.envs.tool_use_goals import goal_of_scenario
+from llmenvs.envs.tool_use_goals import goal_of_scenario, scenario_of_task, task_of_session
 from llmenvs.envs.tool_use_prompt import session_in
 from llmenvs.policy import FunctionPolicy, Policy, Prompt, ToolSchema
 from llmenvs.tasks import TaskSet, TaskSource
-from llmenvs.worlds.requests import scenario_of, task_id_of_session
-from llmenvs.worlds.scenario import Scenario, Solution, Step
+from llmenvs.worlds.changes import changes_between
+from llmenvs.worlds.scenario import Step, value_of
 from llmenvs.worlds.world import BUSY
 
 
@@ -26,7 +26,7 @@ class Slip(enum.Enum):
     """What a policy does wrong that otherwise follows the plan."""
 
     WRONG_VALUE = enum.auto()
-    """One value of the last call that changes the world, or the facts in the answer."""
+    """One value of the last call in which it makes another end, and the facts in the answer."""
     SIDE_EFFECT = enum.auto()
     """A call that nobody asked for, after those that were."""
 
@@ -61,19 +61,19 @@ def scripted_policies(
 
 def _follow(prompt: Prompt, protocol: Protocol, *, slip: Slip | None = None) -> str:
     """Return the next call of the plan, or the answer once all are made or one has failed."""
-    task_id = task_id_of_session(int(session_in(prompt.messages)))
-    scenario, solution = scenario_of(task_id), goal_of_scenario(task_id).solution
+    task_id = task_of_session(session_in(prompt.messages))
+    scenario, solution = scenario_of_task(task_id), goal_of_scenario(task_id).solution
     texts = [text for text in results_in(prompt.messages) if text != BUSY.text]
     if texts and texts[-1].startswith("Error: "):
         return response_text("That could not be done.", protocol)
-    results = [json.loads(text) for text in texts]
+    results = [value_of(text) for text in texts]
     steps = list(scenario.steps)
     if slip is Slip.SIDE_EFFECT:
         steps.append(Step(*scenario.world.MISSTEP))
     if len(results) < len(steps):
         step = steps[len(results)]
         arguments = step.resolved(results)
-        if slip is Slip.WRONG_VALUE and len(results) == _last_change(scenario, solution):
+        if slip is Slip.WRONG_VALUE and len(results) == _last_that_counts(task_id):
             arguments = _with_one_value_off(arguments)
         return call_text([{"name": step.tool, "parameters": arguments}], protocol)
     response = scenario.response.format(*results)
@@ -83,20 +83,26 @@ def _follow(prompt: Prompt, protocol: Protocol, *, slip: Slip | None = None) -> 
     return response_text(response, protocol)
 
 
-def _last_change(scenario: Scenario, solution: Solution) -> int | None:
-    """Return which call of the plan is the last that changes the world."""
-    world, last = scenario.world, None
-    for number, (name, arguments) in enumerate(solution.calls):
-        after, result = world.call(name, arguments)
-        while result == BUSY:
-            after, result = after.call(name, arguments)
-        last = number if after.tables != world.tables else last
-        world = after
-    return last
+@lru_cache(maxsize=1024)
+def _last_that_counts(task_id: str) -> int | None:
+    """Return the last call of the plan of which one value that is off makes another end."""
+    start, solution = scenario_of_task(task_id).world, goal_of_scenario(task_id).solution
+    for number in reversed(range(len(solution.calls))):
+        world = start
+        for index, (name, arguments) in enumerate(solution.calls):
+            given = _with_one_value_off(arguments) if index == number else arguments
+            world, result = world.call(name, given)
+            while result == BUSY:
+                world, result = world.call(name, given)
+        if changes_between(start, world) != solution.changes:
+            return number
+    return None
 
 
 def _with_one_value_off(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments with another number, or another value of the last one."""
+    if not arguments:
+        return {}
     numbers = [name for name, value in arguments.items() if isinstance(value, int | float)]
     name = numbers[-1] if numbers else list(arguments)[-1]
     return {**arguments, name: value_off(arguments[name])}

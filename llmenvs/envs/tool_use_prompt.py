@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date
 
 from llmenvs.envs.tool_text import Protocol
 from llmenvs.transcript import Message
@@ -39,7 +40,8 @@ def opening(
     world: World, request: str, *, session: str, template: str, protocol: Protocol
 ) -> list[Message]:
     """Return the system prompt and the user's request."""
-    today = f"Today is {world.today:%A}, {world.today}. " if world.RULES else ""
+    has_date = world.RULES and world.today > date.min
+    today = f"Today is {world.today:%A}, {world.today}. " if has_date else ""
     rules = f"{world.RULES}\n" if world.RULES else ""
     tools = world.toolbox().text if protocol == "tagged" else ""
     system = template.format(

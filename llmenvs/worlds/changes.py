@@ -31,8 +31,13 @@ class Change:
 def changes_between(before: World, after: World) -> Counter[Change]:
     """Return what was done to ``before`` to make ``after``: each field of a record is a change.
 
-    A new record is one change with all its fields.
+    A new record is one change with all its fields. A world whose state is not in tables of frozen
+    records tells its changes itself, by a method ``changes_since(before)``.
     """
+    tell = getattr(after, "changes_since", None)
+    if tell is not None:
+        told: Counter[Change] = tell(before)
+        return told
     return Counter(_changes(before, after))
 
 

@@ -132,7 +132,7 @@ def solve(scenario: Scenario) -> Solution:
             world, result = world.call(step.tool, arguments)
         if not result.ok:
             raise ValueError(f"{step} of {scenario.request!r} fails: {result.text}")
-        results.append(json.loads(result.text))
+        results.append(value_of(result.text))
         calls.append((step.tool, arguments))
     return Solution(
         calls=tuple(calls),
@@ -141,6 +141,18 @@ def solve(scenario: Scenario) -> Solution:
         facts=tuple(_fact(value, results) for value in scenario.facts),
         forbidden=tuple(_fact(value, results) for value in scenario.forbidden),
     )
+
+
+def value_of(text: str) -> Any:
+    """Return what a result says: the value of its JSON, or the text that it is.
+
+    >>> value_of('{"total": 3}'), value_of("Done.")
+    ({'total': 3}, 'Done.')
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _fact(value: str | Result, results: Sequence[Any]) -> str:

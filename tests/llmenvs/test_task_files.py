@@ -118,3 +118,11 @@ def test_rows_shaped_as_gsm8k_and_math_are_tasks(
         rewards.append(env.step(f"\\boxed{{{answer}}}")[1])
 
     assert rewards == [1.0, 0.0]
+
+
+def test_a_row_that_is_nested_too_deep_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "deep.jsonl"
+    path.write_text('{"a": ' + "[" * 50_000 + "]" * 50_000 + "}\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"deep\.jsonl:1: is nested too deep"):
+        load_tasks(path)

@@ -44,8 +44,7 @@ class Confinement:
         self._threads: int = config["threads"]
         self._abi = landlock.landlock_abi() if config["landlock"] else 0
         self._rules = self._landlock_rules(config) if self._abi else []
-        table = seccomp.native_table() if config["seccomp"] else None
-        self._filter = seccomp.SeccompFilter(table) if table else None
+        self._filter = _native_filter() if config["seccomp"] else None
         self._devnull = os.open("/dev/null", os.O_RDWR)
         self._base_bytes = 0
 
@@ -130,6 +129,14 @@ class Confinement:
             if hard != resource.RLIM_INFINITY:
                 most = min(most, hard)
             resource.setrlimit(kind, (most, most))
+
+
+def _native_filter() -> seccomp.SeccompFilter:
+    """Return the filter of this architecture; raise an OSError rather than run without one."""
+    table = seccomp.native_table()
+    if table is None:
+        raise OSError(f"there is no table of system calls for {os.uname().machine}")
+    return seccomp.SeccompFilter(table)
 
 
 def seed_generators(seed: int) -> None:

@@ -16,10 +16,11 @@ Source: seccomp(2), and Linux's classic BPF, ``include/uapi/linux/{filter,seccom
 import ctypes
 import os
 import struct
+import sys
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from llmenvs.verifiers.code import syscalls_x86_64
+from llmenvs.verifiers.code import syscalls_aarch64, syscalls_x86_64
 from llmenvs.verifiers.code.kernel import PR_SET_SECCOMP, prctl
 
 EPERM, ENOTTY, ENOSYS = 1, 25, 38
@@ -65,6 +66,7 @@ TABLES = {
     "x86_64": SyscallTable(
         syscalls_x86_64.AUDIT_ARCH, syscalls_x86_64.FIRST_FOREIGN_NUMBER, syscalls_x86_64.NUMBERS
     ),
+    "aarch64": SyscallTable(syscalls_aarch64.AUDIT_ARCH, None, syscalls_aarch64.NUMBERS),
 }
 """By `os.uname` and its field ``machine``."""
 
@@ -97,8 +99,11 @@ class SeccompFilter:
 
 
 def native_table() -> SyscallTable | None:
-    """Return the table of this machine, or None where there is none yet."""
-    return TABLES.get(os.uname().machine)
+    """Return the table of this process's architecture, or None where there is none.
+
+    A 32-bit Python on a 64-bit kernel has another ABI than the machine's name says.
+    """
+    return TABLES.get(os.uname().machine) if sys.maxsize > 1 << 32 else None
 
 
 def _compile(table: SyscallTable) -> Code:

@@ -1,7 +1,7 @@
 """Tool calls: read them in any notation, compare them with the wanted ones, check their schemas."""
 
 from llmenvs.verifiers.tool_call.calls import ToolCall, as_wanted_calls
-from llmenvs.verifiers.tool_call.match import CallScore, score_calls
+from llmenvs.verifiers.tool_call.match import CallScore, paired_calls, score_calls
 from llmenvs.verifiers.tool_call.parse import (
     Dialect,
     ParsedCalls,
@@ -21,6 +21,7 @@ __all__ = [
     "ToolRLSettings",
     "as_wanted_calls",
     "calls_of_message",
+    "paired_calls",
     "parse_tool_calls",
     "score_calls",
     "toolrl_reward",

@@ -93,6 +93,29 @@ def score_calls(wanted: Sequence[ToolCall], made: Sequence[ToolCall], unread: in
     return CallScore(name, param_name, param_value, exact, reason)
 
 
+def paired_calls(
+    wanted: Sequence[ToolCall], made: Sequence[ToolCall]
+) -> list[tuple[ToolCall | None, ToolCall | None]]:
+    """Return (wanted, made) as `score_calls` pairs them, then those of either that stay alone.
+
+    Raises:
+        TypeError: a parameter is not JSON.
+
+    >>> f, g = ToolCall("f", {"x": 1}), ToolCall("g")
+    >>> paired_calls([f, g], [ToolCall("f", {"x": 2})])[0]
+    (ToolCall(name='f', parameters={'x': 1}), ToolCall(name='f', parameters={'x': 2}))
+    """
+    some, others = [_profile(call) for call in wanted], [_profile(call) for call in made]
+    # By identity: two calls may be equal, and are two all the same.
+    call_of = {id(p): c for p, c in zip([*some, *others], [*wanted, *made], strict=True)}
+    pairs, alone = _paired(some, others)
+    return [
+        *((call_of[id(pair.wanted)], call_of[id(pair.made)]) for pair in pairs),
+        *((call_of[id(profile)], None) for profile in alone.wanted),
+        *((None, call_of[id(profile)]) for profile in alone.made),
+    ]
+
+
 def _are_equal(wanted: ToolCall, made: ToolCall) -> bool:
     """Return whether two calls are equal: the most frequent question, and the cheapest answer."""
     others = made.parameters

@@ -13,7 +13,6 @@ import gymnasium
 import pytest
 
 from llmenvs.bench.policies import load_policy
-from llmenvs.bench.run import EpisodeResult, figures
 from llmenvs.cli import main
 
 GRID, MATH = "llmenvs/GridWorld-v0", "llmenvs/MathAnswer-v0"
@@ -51,7 +50,7 @@ def test_scripted_policies_score_what_they_should(
     assert result["valid_share"] == 1.0
     assert result["episodes"] == 80
     assert set(result["per_env"]) == {GRID, MATH}
-    assert result["success_ci95_wilson"][0] <= success <= result["success_ci95_wilson"][1]
+    assert result["success_ci95"][0] <= success <= result["success_ci95"][1]
 
 
 def test_an_episode_is_the_same_whatever_the_number_and_the_concurrency(tmp_path: Path) -> None:
@@ -124,14 +123,21 @@ def test_another_runs_folder_is_refused_and_may_be_overwritten(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--policy", "orakel"], "no policy 'orakel': there are oracle, random, noop"),
+        (["--resume"], "holds no run to resume"),
+        (["--suite", "tools"], "give --env, one or several, or --suite, and not both"),
+        (["--episodes", "some"], "--episodes must be a whole number, got 'some'"),
+        (["--policy", "openai"], "--policy openai needs --base-url and --model"),
+        (["--model", "m"], "model goes with the policies openai and hf, got 'random'"),
+        (["--base-url", "http://x/v1"], "--base-url goes with --policy openai"),
+        (["--env-option", "Other-v0:max_turns=3"], "is of none of the environments"),
+        (["--policy", "orakel"], "no policy 'orakel': there are oracle, random, noop, openai, hf"),
         (["--policy", "no.such:thing"], "policy 'no.such:thing' cannot be imported"),
         (["--policy", "math:pi"], "must have act or act_one, make such a policy"),
         (["--env", "llmenvs/Nothing-v0"], "environment 'llmenvs/Nothing-v0' cannot be made"),
         (["--env", "FrozenLake-v1"], "environment 'FrozenLake-v1' must be a TextEnv"),
-        (["--env", GRID], "env_ids must be at least one, each once"),
+        (["--env", GRID], "env must be at least one, each once"),
         (["--env-option", "max_turn=3"], "cannot be made"),
-        (["--episodes", "0"], "episodes and concurrency must be at least 1"),
+        (["--episodes", "0"], "episodes and samples must be at least 1"),
         (["--max-new-tokens", "0"], "must be at least 1"),
     ],
 )
@@ -140,19 +146,6 @@ def test_a_bad_word_is_named(
 ) -> None:
     assert bench(tmp_path, *words) == 2
     assert message in capsys.readouterr().err
-
-
-def test_undecided_episodes_are_counted_and_enter_no_mean() -> None:
-    results = [
-        EpisodeResult(1.0, True, True, 1, 5),
-        EpisodeResult(0.0, None, False, 1, 5),
-        EpisodeResult(0.0, False, True, 3, 5),
-    ]
-    got = figures(results)
-
-    assert (got["episodes"], got["valid_share"]) == (3, 2 / 3)
-    assert (got["reward_mean"], got["success_mean"], got["turns_mean"]) == (0.5, 0.5, 2.0)
-    assert figures([])["reward_mean"] is None
 
 
 @pytest.mark.parametrize("kind", ["Echo", "AsyncEcho", "make", "say", "made"])
@@ -178,6 +171,60 @@ def test_every_kind_of_entry_point_is_a_policy(
     bench(tmp_path / "out", policy=f"mine:{kind}", episodes=3)
 
     assert summary(tmp_path / "out")["reward_mean"] == -20.0
+
+
+FLAKY = """
+from pathlib import Path
+from llmenvs import Completion
+class Flaky:
+    def act(self, prompts):
+        if Path({flag!r}).exists():
+            raise ConnectionError("gone")
+        return [Completion("up") for _ in prompts]
+class AsyncFlaky:
+    async def act_one(self, prompt):
+        return Flaky().act([prompt])[0]
+"""
+
+
+@pytest.mark.parametrize("kind", ["Flaky", "AsyncFlaky"])
+def test_a_policy_that_fails_on_all_that_is_left_ends_a_new_run_and_not_a_resumed_one(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag, out = tmp_path / "flag", tmp_path / "out"
+    (tmp_path / "flaky.py").write_text(FLAKY.format(flag=str(flag)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("flaky", None)
+    flag.touch()
+
+    assert bench(out, policy=f"flaky:{kind}", episodes=3) == 1
+    assert "stopped: ConnectionError: gone" in capsys.readouterr().err
+    assert not (out / "episodes.jsonl").exists()
+    flag.unlink()
+    assert bench(out, policy=f"flaky:{kind}", episodes=3) == 0
+    flag.touch()
+    assert bench(out, "--resume", policy=f"flaky:{kind}", episodes=6) == 0
+    result = summary(out)
+    assert (result["episodes"], result["valid_share"]) == (6, 0.5)
+    assert result["failures"]["undecided"] == 3
+
+
+@pytest.mark.slow
+def test_a_model_of_a_folder_plays_with_its_own_tokens(tmp_path: Path) -> None:
+    from llmenvs.agents.model_files import save_model
+    from llmenvs.agents.policy import TransformerPolicy
+    from llmenvs.agents.transformer import Transformer, TransformerConfig
+    from llmenvs.tokenizers import ByteTokenizer
+
+    tokenizer = ByteTokenizer()
+    config = TransformerConfig(vocab_size=tokenizer.vocab_size, max_length=2_048)
+    save_model(tmp_path / "model", TransformerPolicy(Transformer(config, seed=0), tokenizer))
+    words = ["--model", str(tmp_path / "model"), "--max-new-tokens", "4"]
+
+    assert bench(tmp_path / "out", *words, policy="hf", episodes=2) == 0
+    rows = episodes(tmp_path / "out").values()
+    assert all(row["valid"] and any(x is not None for x in row["logprobs"]) for row in rows)
+    assert bench(tmp_path / "other", "--model", str(tmp_path), policy="hf", episodes=2) == 2
 
 
 def test_scripted_policies_are_those_of_the_environment() -> None:

@@ -262,7 +262,7 @@ def test_the_tools_of_an_mcp_server_are_tools() -> None:
         ({"partial_credit": 0.5}, "partial_credit must be at least 0 and below 0.5"),
         ({"parallel": True}, "parallel needs tools of your own"),
         ({"tools": [add]}, "give tasks beside tools"),
-        ({"tasks": ROWS}, "tasks must be ProceduralRequests, or come with tools"),
+        ({"tasks": ROWS}, "tasks must be ProceduralRequests or Tau2Requests, or come with tools"),
         ({"tools": [add], "tasks": [{"request": "?"}]}, r"tasks\[0\]: 'facts' is a required"),
         ({"prompt_template": "{tool}"}, "prompt_template may use the fields context, tools"),
     ],

@@ -1,15 +1,19 @@
 """The filter allows what its tables say, call by call, and nothing else."""
 
+import os
 import struct
+import sys
 
 import pytest
 
-from llmenvs.verifiers.code import seccomp
+from llmenvs.verifiers.code import SandboxUnavailable, confinement, open_sandbox, seccomp
 from llmenvs.verifiers.code.seccomp import TABLES, SyscallTable
 
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 PID = 0x7ABCDEF1
-X86_64 = TABLES["x86_64"]
+X86_64, AARCH64 = TABLES["x86_64"], TABLES["aarch64"]
+
+each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
 
 def decide(table: SyscallTable, number: int, *args: int, arch: int | None = None) -> int:
@@ -43,15 +47,17 @@ def decide(table: SyscallTable, number: int, *args: int, arch: int | None = None
 CONDITIONAL = set(seccomp._conditions())
 
 
-def test_every_number_is_decided_by_the_table() -> None:
-    allowed = {number for name, number in X86_64.numbers.items() if name not in CONDITIONAL}
-    conditional = {X86_64.numbers[name] for name in CONDITIONAL}
+@each_table
+def test_every_number_is_decided_by_the_table(table: SyscallTable) -> None:
+    allowed = {number for name, number in table.numbers.items() if name not in CONDITIONAL}
+    conditional = {table.numbers[name] for name in CONDITIONAL}
 
     for number in set(range(600)) - conditional:
         wanted = ALLOW if number in allowed else ERRNO | 1
-        assert decide(X86_64, number) == wanted, number
+        assert decide(table, number) == wanted, number
 
 
+@each_table
 @pytest.mark.parametrize(
     ("name", "args", "decision"),
     [
@@ -80,13 +86,35 @@ def test_every_number_is_decided_by_the_table() -> None:
         ("prlimit64", (1,), ERRNO | 1),
     ],
 )
-def test_conditions_look_at_the_arguments(name: str, args: tuple[int, ...], decision: int) -> None:
-    assert decide(X86_64, X86_64.numbers[name], *args) == decision
+def test_conditions_look_at_the_arguments(
+    table: SyscallTable, name: str, args: tuple[int, ...], decision: int
+) -> None:
+    assert decide(table, table.numbers[name], *args) == decision
 
 
 def test_other_abis_end_the_process() -> None:
     assert decide(X86_64, 20, arch=0x40000003) == KILL  # getpid of 32-bit code
     assert decide(X86_64, 0x40000000 | 39) == KILL  # getpid of x32
+    assert decide(AARCH64, 20, arch=0x40000028) == KILL  # getpid of 32-bit Arm
+    assert decide(AARCH64, 172, arch=X86_64.audit_arch) == KILL
+    assert decide(AARCH64, 0x40000000 | 172) == ERRNO | 1  # no second ABI shares the name here
+
+
+@pytest.mark.parametrize(
+    ("machine", "largest"), [("riscv64", sys.maxsize), ("x86_64", (1 << 31) - 1)]
+)
+def test_an_architecture_without_a_table_is_refused(
+    machine: str, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.uname()
+    system = os.uname_result((*real[:4], machine))
+    monkeypatch.setattr(os, "uname", lambda: system)
+    monkeypatch.setattr(sys, "maxsize", largest)
+
+    with pytest.raises(SandboxUnavailable, match="64-bit x86_64 and aarch64"):
+        open_sandbox()
+    with pytest.raises(OSError, match=f"no table of system calls for {machine}"):
+        confinement._native_filter()
 
 
 @pytest.mark.parametrize(
