@@ -114,8 +114,15 @@ def test_the_reference_stands_still_without_a_copy_of_the_weights(chat_policy: M
 def test_the_reference_of_adapters_that_have_learned_has_them(chat_policy: MakePolicy) -> None:
     policy = learned(adapted(chat_policy()))
     reference = frozen_copy(policy)
-    assert torch.equal(reference.logprobs(TOKENS), policy.logprobs(TOKENS))
+    before = reference.logprobs(TOKENS)
+    assert torch.equal(before, policy.logprobs(TOKENS))
     assert not any(p.requires_grad for p in reference.model.parameters())
+    assert any(p.requires_grad for p in policy.model.parameters())
+    with torch.no_grad():
+        for parameter in policy.model.parameters():
+            if parameter.requires_grad:
+                parameter.mul_(0.5)
+    assert torch.equal(reference.logprobs(TOKENS), before)
 
 
 def test_the_state_of_a_learner_has_the_adapters_alone(chat_policy: MakePolicy) -> None:

@@ -158,3 +158,38 @@ def test_a_device_that_is_not_there_is_named(tmp_path: Path, chat_policy: MakePo
     config = TrainConfig("grpo", LETTER, reference_device="cud")
     with pytest.raises(ValueError, match="reference_device 'cud' cannot be used"):
         train(config, tmp_path, policy=chat_policy())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA")
+@pytest.mark.parametrize("static_decoding", [False, True])
+def test_a_run_on_a_gpu_with_everything_that_saves_its_memory(
+    tmp_path: Path, chat_policy: MakePolicy, static_decoding: bool
+) -> None:
+    pytest.importorskip("peft")
+    save_model(tmp_path / "start", chat_policy())
+    settings = GRPOConfig(
+        num_groups=2,
+        group_size=4,
+        kl_coefficient=0.1,
+        importance_cap=2.0,
+        micro_batch_tokens=200,
+        limits=LIMITS,
+    )
+    config = TrainConfig(
+        "grpo",
+        LETTER,
+        settings,
+        model=str(tmp_path / "start"),
+        iterations=2,
+        num_envs=8,
+        device="cuda",
+        precision="bf16",
+        lora_rank=2,
+        gradient_checkpointing=True,
+        static_decoding=static_decoding,
+        reference_device="cpu",
+    )
+    summary = train(config, tmp_path / "run")
+    assert summary["valid_share"] == 1.0
+    assert summary["memory_bytes"] == torch.cuda.max_memory_allocated()

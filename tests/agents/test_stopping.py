@@ -105,6 +105,13 @@ def test_the_work_for_a_token_does_not_grow_with_the_completion() -> None:
     assert tokenizer.most < 60
 
 
+def test_tokens_without_text_may_stand_inside_a_stop_string() -> None:
+    written = [*b"so </ans", *[256] * 200, *b"wer>"]
+    stop_strings = StopStrings(ByteTokenizer(), ["</answer>"])
+    assert not stop_strings.is_in(written[:-1])
+    assert stop_strings.is_in(written)
+
+
 def test_without_stop_strings_or_with_an_empty_one_nothing_stops() -> None:
     assert not StopStrings(ByteTokenizer(), []).is_in([97])
     assert not StopStrings(ByteTokenizer(), [""]).is_in([97])
