@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from llmenvs.agents.fitted_tokenizer import fit_tokenizer
 from llmenvs.agents.model_files import load_policy
@@ -86,19 +85,6 @@ def check_policy(policy: TransformerPolicy, env: TextEnv[Any]) -> None:
             "the tokenizer has no end-of-sequence token and the environment no stop string, so "
             "that no completion could end: set the tokenizer's eos_token"
         )
-
-
-def usable_device(name: str, device: str) -> torch.device:
-    """Return a device, on which something was put to see that it is there.
-
-    Raises:
-        ValueError: it cannot be used; the message has the ``name`` of the setting.
-    """
-    try:
-        return torch.zeros(1, device=device).device
-    except (RuntimeError, AssertionError) as error:  # torch raises both for what is not there
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{name} {device!r} cannot be used: {reason}") from error
 
 
 def within_length(limits: RolloutLimits, policy: TransformerPolicy) -> RolloutLimits:

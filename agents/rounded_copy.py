@@ -27,7 +27,7 @@ class RoundedCopy:
         written = [parameter._version for parameter in parameters]  # counted by torch
         if self._source is not model or self._device != device:
             rounded = {id(p): nn.Parameter(p.bfloat16(), requires_grad=False) for p in parameters}
-            self._copy = copy.deepcopy(model, rounded)  # type: ignore[arg-type]  # any objects
+            self._copy = copy.deepcopy(model, rounded)
             self._source, self._device = model, device
         elif self._written != written:
             for target, source in zip(self._copy.parameters(), parameters, strict=True):

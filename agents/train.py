@@ -16,22 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from llmenvs.agents.algorithms import Ingredients, algorithm_of
-from llmenvs.agents.causal_lm import CausalLM
 from llmenvs.agents.checkpoints import CheckpointError
 from llmenvs.agents.curriculum import SuccessCurriculum
 from llmenvs.agents.environments import make_env, make_envs
-from llmenvs.agents.lora import add_lora, fingerprint
+from llmenvs.agents.lora import fingerprint
 from llmenvs.agents.memory import is_out_of_memory, memory_advice
 from llmenvs.agents.metrics_log import MetricsLog, metrics_logs
 from llmenvs.agents.model_files import can_save, load_policy, save_model
-from llmenvs.agents.model_source import (
-    check_policy,
-    make_policy,
-    usable_device,
-    within_length,
-)
+from llmenvs.agents.model_settings import settled
+from llmenvs.agents.model_source import check_policy, make_policy, within_length
 from llmenvs.agents.policy import TransformerPolicy
-from llmenvs.agents.recomputation import recompute_layers
 from llmenvs.agents.rendering import renderer_of
 from llmenvs.agents.run_folder import RunFolder
 from llmenvs.agents.train_config import TrainConfig
@@ -131,8 +125,8 @@ class _Run:
         self._config = config
         self._folder = folder
         self._is_new = is_new
-        self._policy = self._starting_policy() if policy is None else policy
-        self._settle_model()
+        start = self._starting_policy() if policy is None else policy
+        self._policy = settled(start, config, handed_over=folder.handed_over)
         self._num_invalid = 0  # iterations in a row
         renderer = renderer_of(self._policy, config.renderer)
         rendering = {"renderer": renderer} if renderer else {"tokenizer": self._policy.tokenizer}
@@ -215,39 +209,6 @@ class _Run:
             seed=config.seed,
             max_length=_TINY_MAX_LENGTH,
             temperature=config.temperature,
-        )
-
-    def _settle_model(self) -> None:
-        """Do with the model what the settings of the run ask for."""
-        config, policy = self._config, self._policy
-        policy.precision = config.precision
-        if config.reference_device is not None:
-            policy.reference_device = usable_device("reference_device", config.reference_device)
-        if config.lora_rank is not None:
-            add_lora(policy.model, rank=config.lora_rank, seed=config.seed)
-        policy.model.to(usable_device("device", config.device))
-        if config.gradient_checkpointing:
-            recompute_layers(policy.model)
-        if config.static_decoding:
-            if not isinstance(policy.model, CausalLM):
-                kind = type(policy.model).__name__
-                raise ValueError(f"static_decoding needs a model of transformers, got a {kind}")
-            policy.model.decode_statically()
-        if config.sampler_url is not None:
-            self._policy = self._remote(policy, config.sampler_url)
-
-    def _remote(self, policy: TransformerPolicy, url: str) -> TransformerPolicy:
-        """Return the policy with a server that samples in its place."""
-        from llmenvs.agents.remote_policy import HAND_OVERS, RemotePolicy  # needs httpx
-
-        if not can_save(policy):
-            raise ValueError("sampler_url needs a model that can be saved for the server")
-        return RemotePolicy(
-            policy,
-            url,
-            folder=self._folder.handed_over,
-            model=self._config.sampler_model,
-            hand_over=HAND_OVERS[self._config.sampler_kind],
         )
 
     def _make_envs(self, renderer: Renderer | None) -> Sequence[TextEnv[Any]]:

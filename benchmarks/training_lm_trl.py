@@ -100,7 +100,7 @@ def train_trl(
         )
         trainer.train()
     return {
-        "wall_s": now() - clock.started,
+        "train_s": now() - clock.started,
         "generation_s": Timed.seconds,
         "generated_tokens": Timed.generated,
         "training_tokens": sum(Timed.lengths),
