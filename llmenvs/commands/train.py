@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, help=algorithm.summary, description=algorithm.summary, allow_abbrev=False
         )
         _add_run_options(command)
+        if not algorithm.plays:
+            _add_data_option(command)
         add_options(command.add_argument_group("the run"), TrainConfig, skip=_APART)  # type: ignore[arg-type]
         add_options(command.add_argument_group(f"settings of {name}"), algorithm.settings)  # type: ignore[arg-type]
 
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         errors.print("llmenvs train: stopped; the same command goes on from the last checkpoint")
         return EXIT_INTERRUPTED
     except TrainingStopped as error:
-        errors.print(f"llmenvs train: stopped: {error}")
+        errors.print(f"llmenvs train: stopped: {with_flags(str(error), _names(args.algorithm))}")
         return EXIT_STOPPED
     except (ValueError, OSError, ModuleNotFoundError) as error:
         errors.print(f"llmenvs train: {with_flags(str(error), _names(args.algorithm))}")
@@ -114,6 +116,17 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="show a bar on standard error",
+    )
+
+
+def _add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from-oracle",
+        action="store_const",
+        dest="data",
+        const="oracle",
+        default=argparse.SUPPRESS,  # --data has the default
+        help="learn from episodes of the environment's oracle, as --data oracle says",
     )
 
 
