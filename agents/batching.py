@@ -47,6 +47,12 @@ class TrainingBatch:
         return int(self.loss_mask.sum())
 
     @property
+    def lengths(self) -> Tensor:
+        """(B,) int64, tokens up to the last one of the policy, of which a model must read."""
+        positions = torch.arange(1, self.loss_mask.shape[1] + 1, device=self.loss_mask.device)
+        return (self.loss_mask * positions).amax(dim=1)
+
+    @property
     def num_episodes(self) -> int:
         """Episodes, however many sequences each of them is."""
         return len(self.episodes.unique())
@@ -135,8 +141,17 @@ def shuffled_minibatches(
         yield _rows_of(episodes, chosen)
 
 
-def micro_batches(episodes: Tensor, micro_batch_size: int | None) -> Iterator[Tensor]:
-    """Yield the rows (b,) of each micro-batch, in order: all of them in one if the size is None.
+def micro_batches(
+    episodes: Tensor,
+    micro_batch_size: int | None,
+    *,
+    lengths: Tensor | None = None,
+    max_tokens: int | None = None,
+) -> Iterator[Tensor]:
+    """Yield the rows (b,) of each micro-batch, in order: all of them in one if nothing is bounded.
+
+    With ``max_tokens`` the longest episodes come first, so that the padding is least, and memory
+    that does not suffice shows at once.
 
     Where several processes train together, those of this process's share of the episodes, which
     may be none; see `llmenvs.agents.distributed`.
@@ -144,12 +159,30 @@ def micro_batches(episodes: Tensor, micro_batch_size: int | None) -> Iterator[Te
     Args:
         episodes: (B,) int64, see `TrainingBatch`.
         micro_batch_size: episodes at most, at least 1.
+        lengths: (B,) int64, of the sequences; for ``max_tokens``.
+        max_tokens: padded tokens at most, at least 1; a longer episode is alone.
     """
     numbers = share(episodes.unique_consecutive())
     if len(numbers) == 0:
         return
-    for chosen in numbers.split(len(numbers) if micro_batch_size is None else micro_batch_size):
-        yield _rows_of(episodes, chosen)
+    size = len(numbers) if micro_batch_size is None else micro_batch_size
+    if max_tokens is None or lengths is None:
+        for chosen in numbers.split(size):
+            yield _rows_of(episodes, chosen)
+        return
+    rows = [_rows_of(episodes, number[None]) for number in numbers]
+    longest = [int(lengths[of_episode].max()) for of_episode in rows]
+    packed: list[Tensor] = []
+    length = num_rows = 0
+    for place in sorted(range(len(rows)), key=lambda place: -longest[place]):
+        length = length if packed else longest[place]
+        num_rows += len(rows[place])
+        if packed and (num_rows * length > max_tokens or len(packed) == size):
+            yield torch.cat(packed)
+            packed, length, num_rows = [], longest[place], len(rows[place])
+        packed.append(rows[place])
+    if packed:
+        yield torch.cat(packed)
 
 
 def _rows_of(episodes: Tensor, chosen: Tensor) -> Tensor:
@@ -158,18 +191,22 @@ def _rows_of(episodes: Tensor, chosen: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def fixed_logprobs(policy: TransformerPolicy, batch: TrainingBatch, size: int) -> Tensor:
+def fixed_logprobs(
+    policy: TransformerPolicy, batch: TrainingBatch, size: int, *, max_tokens: int | None = None
+) -> Tensor:
     """Return the log-probabilities (B, T) of a policy as it is now, without gradient.
 
     Args:
         policy: of its tokens.
         batch: the sequences.
         size: episodes whose log-probabilities are computed at once.
+        max_tokens: see `micro_batches`.
     """
-    logprobs = torch.zeros_like(batch.old_logprobs)
-    for indices in micro_batches(batch.episodes, size):
+    logprobs, device = torch.zeros_like(batch.old_logprobs), policy.device
+    for indices in micro_batches(
+        batch.episodes, size, lengths=batch.lengths, max_tokens=max_tokens
+    ):
         rows = batch.rows(indices)
-        logprobs[indices, : rows.token_ids.shape[1]] = policy.logprobs(
-            rows.token_ids, loss_mask=rows.loss_mask
-        )
+        computed = policy.logprobs(rows.token_ids.to(device), loss_mask=rows.loss_mask.to(device))
+        logprobs[indices, : rows.token_ids.shape[1]] = computed.to(logprobs.device)
     return torch.where(batch.loss_mask, summed(logprobs), 0.0)

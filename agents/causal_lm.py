@@ -1,6 +1,7 @@
 """`CausalLM`: a causal language model of the ``transformers`` package, as the agents use models."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -30,6 +31,8 @@ class CausalLM(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model.eval()
+        self._is_static = False
+        self._compiled: tuple[int, Any] = (0, None)  # of the model with that id: a copy has another
 
     def train(self, mode: bool = True) -> "CausalLM":  # noqa: FBT001, FBT002 (torch's signature)
         """Leave the model in evaluation mode; see the class."""
@@ -50,37 +53,60 @@ class CausalLM(nn.Module):
 
     def forward(self, token_ids: Tensor) -> Tensor:
         """Return the logits (B, T, V) of the token after each position; padding is on the right."""
-        logits: Tensor = self.model(input_ids=token_ids, use_cache=False).logits
+        logits: Tensor = self._run(self.model, token_ids).logits
         return logits
 
     def logits_at(self, token_ids: Tensor, wanted: Tensor) -> Tensor:
         """Return the logits (N, V) at the N positions where ``wanted`` (B, T) is True, by rows."""
         columns = wanted.any(dim=0).nonzero().squeeze(1)
-        logits = self.model(input_ids=token_ids, use_cache=False, logits_to_keep=columns).logits
+        logits = self._run(self.model, token_ids, logits_to_keep=columns).logits
         at: Tensor = logits[wanted[:, columns]]
         return at
 
     def hidden_states(self, token_ids: Tensor) -> Tensor:
-        """Return (B, T, width), what the model has read up to each position; for a critic."""
-        hidden: Tensor = self.model.base_model(
-            input_ids=token_ids, use_cache=False
-        ).last_hidden_state
+        """Return (B, T, width), what the model has read up to each position."""
+        hidden: Tensor = self._run(self.model.base_model, token_ids).last_hidden_state
         return hidden
+
+    def head_logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits (N, V) of hidden states (N, width); see `has_plain_head`."""
+        logits: Tensor = self.model.get_output_embeddings()(hidden)
+        return logits
+
+    @cached_property
+    def has_plain_head(self) -> bool:
+        """Whether the logits are the head of the hidden states, without a scale or a cap."""
+        if self.model.get_output_embeddings() is None:
+            return False
+        with torch.no_grad():
+            token_ids = torch.arange(min(8, self.vocab_size), device=self.model.device)[None]
+            return torch.equal(self.head_logits(self.hidden_states(token_ids)), self(token_ids))
 
     def hidden_and_logits_at(self, token_ids: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         """Return `hidden_states` and `logits_at` of one pass."""
         columns = wanted.any(dim=0).nonzero().squeeze(1)
-        output = self.model(
-            input_ids=token_ids,
-            use_cache=False,
-            logits_to_keep=columns,
-            output_hidden_states=True,
-        )
+        output = self._run(self.model, token_ids, logits_to_keep=columns, output_hidden_states=True)
         return output.hidden_states[-1], output.logits[wanted[:, columns]]
 
+    def _run(self, module: Any, token_ids: Tensor, **options: Any) -> Any:
+        return module(input_ids=token_ids, use_cache=False, **options)
+
     def decoder(self) -> "CausalLMDecoder":
-        """Return a `Decoder` with a cache."""
-        return CausalLMDecoder(self.model)
+        """Return a `Decoder` with a cache, see `decode_statically`."""
+        if not self._is_static:
+            return CausalLMDecoder(self.model)
+        from llmenvs.agents.static_decoding import StaticDecoder, compiled_forward
+
+        if self._compiled[0] != id(self.model):
+            self._compiled = id(self.model), compiled_forward(self.model)
+        return StaticDecoder(self.model, self._compiled[1])
+
+    def decode_statically(self) -> None:
+        """Decode in tensors of fixed shapes from now on, compiled where the model is on CUDA.
+
+        A model whose layers see a window is decoded as before.
+        """
+        self._is_static = getattr(self.model.config, "sliding_window", None) is None
 
 
 class CausalLMDecoder(CachingDecoder):

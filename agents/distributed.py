@@ -110,7 +110,10 @@ def gathered(items: Sequence[T]) -> list[T]:
 def summed(values: Tensor) -> Tensor:
     """Return the sum over the processes, in place; for values that are 0 off each one's share."""
     if num_processes() > 1:
-        dist.all_reduce(values)
+        on_device = values.cuda() if dist.get_backend() == "nccl" else values  # of GPUs alone
+        dist.all_reduce(on_device)
+        if on_device is not values:
+            values.copy_(on_device)
     return values
 
 

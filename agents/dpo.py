@@ -45,6 +45,8 @@ class DPOConfig:
         beta: strength of the anchor to the reference, above 0.
         batch_size: pairs in an update.
         micro_batch_size: pairs whose gradient is computed at once; all if None.
+        micro_batch_tokens: padded tokens whose gradient is computed at once, episodes of like
+            length together; None leaves it to ``micro_batch_size``.
         learning_rate: of AdamW.
         max_grad_norm: where the gradient is clipped.
     """
@@ -52,6 +54,7 @@ class DPOConfig:
     beta: float = 0.1
     batch_size: int = 32
     micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = None
     learning_rate: float = 1e-4
     max_grad_norm: float = 1.0
 
@@ -59,6 +62,7 @@ class DPOConfig:
         at_least(1, batch_size=self.batch_size, micro_batch_size=self.micro_batch_size)
         above(0, beta=self.beta)
         above(0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
+        at_least(1, micro_batch_tokens=self.micro_batch_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class OnlineDPOConfig:
         num_epochs: passes over the pairs of an iteration.
         minibatch_size: pairs in an update.
         micro_batch_size: pairs whose gradient is computed at once; all if None.
+        micro_batch_tokens: padded tokens whose gradient is computed at once, episodes of like
+            length together; None leaves it to ``micro_batch_size``.
         beta: strength of the anchor to the reference, above 0.
         learning_rate: of AdamW.
         max_grad_norm: where the gradient is clipped.
@@ -84,6 +90,7 @@ class OnlineDPOConfig:
     num_epochs: int = 1
     minibatch_size: int = 32
     micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = None
     beta: float = 0.1
     learning_rate: float = 1e-4
     max_grad_norm: float = 1.0
@@ -96,6 +103,7 @@ class OnlineDPOConfig:
         at_least(1, micro_batch_size=self.micro_batch_size)
         above(0, beta=self.beta)
         above(0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
+        at_least(1, micro_batch_tokens=self.micro_batch_tokens)
 
 
 class DPOTrainer(LearnerTrainer):
@@ -147,7 +155,7 @@ class DPOTrainer(LearnerTrainer):
         chosen = torch.from_numpy(drawn).to(self._batch.episodes.device)
         rows = self._batch.rows(torch.isin(_pair_of(self._batch), chosen).nonzero()[:, 0])
         rows = with_reference(self._reference, rows, config.micro_batch_size or size)
-        update = _descend(self._learner, rows, config.beta, config.micro_batch_size)
+        update = _descend(self._learner, rows, config)
         return Iteration.of(self._learner.finish_iteration(), [], update)
 
 
@@ -182,7 +190,7 @@ class OnlineDPOTrainer(EpisodeTrainer[OnlineDPOConfig]):
             size = config.micro_batch_size or config.minibatch_size
             batch = with_reference(self._reference, batch, size)
             updates = [
-                _descend(self._learner, batch.rows(rows), config.beta, config.micro_batch_size)
+                _descend(self._learner, batch.rows(rows), config)
                 for _ in range(config.num_epochs)
                 for rows in shuffled_minibatches(_pair_of(batch), config.minibatch_size, rng)
             ]
@@ -216,13 +224,11 @@ def with_reference(reference: TransformerPolicy, batch: TrainingBatch, size: int
 
 
 def _descend(
-    learner: Learner, batch: TrainingBatch, beta: float, micro_batch_size: int | None
+    learner: Learner, batch: TrainingBatch, config: DPOConfig | OnlineDPOConfig
 ) -> dict[str, float]:
     """Make one update on whole pairs."""
     rewards: list[Tensor] = []
-    descent: Descent = learner.descend(
-        _losses(learner.policy, batch, beta, micro_batch_size, rewards)
-    )
+    descent: Descent = learner.descend(_losses(learner.policy, batch, config, rewards))
     chosen, rejected = torch.cat(gathered(rewards), dim=1).unbind()
     return {
         "loss": descent.loss,
@@ -237,13 +243,18 @@ def _descend(
 def _losses(
     policy: TransformerPolicy,
     batch: TrainingBatch,
-    beta: float,
-    micro_batch_size: int | None,
+    config: DPOConfig | OnlineDPOConfig,
     rewards: list[Tensor],
 ) -> Iterator[Tensor]:
     """Yield the loss of each micro-batch; the implicit rewards (2, N) go to ``rewards``."""
     num_pairs = batch.num_episodes // 2
-    for indices in micro_batches(_pair_of(batch), micro_batch_size):
+    beta = config.beta
+    for indices in micro_batches(
+        _pair_of(batch),
+        config.micro_batch_size,
+        lengths=batch.lengths,
+        max_tokens=config.micro_batch_tokens,
+    ):
         rows = batch.rows(indices)
         at = episode_logprobs(policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask), rows)
         ref = episode_logprobs(_reference_of(rows), rows)

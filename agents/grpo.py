@@ -67,6 +67,8 @@ class GRPOConfig:
         minibatch_size: episodes in one update.
         micro_batch_size: episodes whose gradient is computed at once; all of the minibatch if None.
             It saves memory and changes nothing else.
+        micro_batch_tokens: padded tokens whose gradient is computed at once, episodes of like
+            length together; None leaves it to ``micro_batch_size``.
         ratio: of each token, or of the whole sequence, see `sequence_ratio_loss`.
         clip_low: see `clipped_surrogate_loss`.
         clip_high: see `clipped_surrogate_loss`.
@@ -88,6 +90,7 @@ class GRPOConfig:
     num_epochs: int = 2
     minibatch_size: int = 64
     micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = None
     ratio: Literal["token", "sequence"] = "token"
     clip_low: float = 0.2
     clip_high: float = 0.2
@@ -106,6 +109,7 @@ class GRPOConfig:
         at_least(2, group_size=self.group_size)
         at_least(1, num_groups=self.num_groups, num_epochs=self.num_epochs)
         at_least(1, minibatch_size=self.minibatch_size, micro_batch_size=self.micro_batch_size)
+        at_least(1, micro_batch_tokens=self.micro_batch_tokens)
         at_least(1, max_sampling_rounds=self.max_sampling_rounds)
         at_least(0, clip_low=self.clip_low, clip_high=self.clip_high)
         at_least(0, kl_coefficient=self.kl_coefficient)
@@ -182,10 +186,14 @@ class GRPOTrainer(EpisodeTrainer[GRPOConfig]):
         """Add what is computed once for an iteration: the reference, and importance weights."""
         size = self.config.micro_batch_size or self.config.minibatch_size
         if self._learner.reference is not None:
-            ref_logprobs = fixed_logprobs(self._learner.reference, batch, size)
+            ref_logprobs = fixed_logprobs(
+                self._learner.reference, batch, size, max_tokens=self.config.micro_batch_tokens
+            )
             batch = replace(batch, ref_logprobs=ref_logprobs)
         if self.config.importance_cap is not None:
-            logprobs = fixed_logprobs(self.policy, batch, size)
+            logprobs = fixed_logprobs(
+                self.policy, batch, size, max_tokens=self.config.micro_batch_tokens
+            )
             weights = truncated_importance_weights(
                 logprobs, batch.old_logprobs, batch.loss_mask, cap=self.config.importance_cap
             )
@@ -217,7 +225,12 @@ class GRPOTrainer(EpisodeTrainer[GRPOConfig]):
 
     def _losses(self, minibatch: TrainingBatch, moved: list[Tensor]) -> Iterator[Tensor]:
         """Yield the loss of each micro-batch; what it measures goes to ``moved``."""
-        for indices in micro_batches(minibatch.episodes, self.config.micro_batch_size):
+        for indices in micro_batches(
+            minibatch.episodes,
+            self.config.micro_batch_size,
+            lengths=minibatch.lengths,
+            max_tokens=self.config.micro_batch_tokens,
+        ):
             rows = minibatch.rows(indices)
             logprobs = self.policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
             moved.append(_movement(logprobs.detach(), rows, self.config))

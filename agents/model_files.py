@@ -1,6 +1,7 @@
 """A policy's model and tokenizer in a folder, from which it can be made again.
 
-A model of ``transformers`` is saved as that package does it, so that its users can load it. A
+A model of ``transformers`` is saved as that package does it, so that its users can load it; its
+adapters are merged, and in the folder ``adapter`` besides. A
 `Transformer` of ours is ``config.json`` with its sizes, ``weights.pt``, and ``tokenizer.json``,
 unless its tokenizer is the bytes.
 """
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 
 from llmenvs.agents.causal_lm import CausalLM
+from llmenvs.agents.lora import has_adapters, save_merged
 from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.agents.smollm import SMOLLM2, smollm2_folder
 from llmenvs.agents.transformer import Transformer, TransformerConfig
@@ -48,7 +50,10 @@ def save_model(folder: Path, policy: TransformerPolicy) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     if isinstance(policy.model, CausalLM):
-        policy.model.model.save_pretrained(unfinished)
+        if has_adapters(policy.model):
+            save_merged(unfinished, policy.model)
+        else:
+            policy.model.model.save_pretrained(unfinished)
         policy.tokenizer.tokenizer.save_pretrained(unfinished)  # type: ignore[attr-defined]
     else:
         _save_transformer(unfinished, policy)

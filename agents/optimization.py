@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from llmenvs.agents.distributed import add_gradients, share_weights
+from llmenvs.agents.lora import are_unlearned, copy_learned, without_adapters
 from llmenvs.agents.policy import TransformerPolicy
 
 
@@ -36,7 +37,11 @@ class Learner:
         seed: of everything that is random in training.
         critic: learns too, with the same optimizer.
         reference: stands still; kept in the state, since a run that is taken up again starts from
-            other weights than those it began with.
+            other weights than those it began with. One that is the policy with its adapters off has
+            nothing to be kept.
+
+    Weights of the policy or the critic that do not learn are not in the state: whoever goes on from
+    it has them.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class Learner:
         learned = {id(p): p for p in every if p.requires_grad}  # a critic may share the body
         self._parameters = list(learned.values())
         self._optimizer = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0)
-        if reference is not None:
+        if reference is not None and not _is_shared(reference.model, policy.model):
             self._modules["reference"] = reference.model
         share_weights(list(self._modules.values()))
 
@@ -106,7 +111,7 @@ class Learner:
             "policy_version": self.policy.version,
             "seed": self._seed,
             "optimizer": self._optimizer.state_dict(),
-            **{name: module.state_dict() for name, module in self._modules.items()},
+            **{name: _own_state(module) for name, module in self._modules.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -124,7 +129,7 @@ class Learner:
             )
         for name, module in self._modules.items():
             try:
-                module.load_state_dict(state[name])
+                _load_own_state(module, state[name])
             except RuntimeError as error:  # torch's own message lists the weights
                 raise ValueError(f"the weights of the {name} do not fit: {error}") from error
         self._optimizer.load_state_dict(state["optimizer"])
@@ -133,6 +138,43 @@ class Learner:
 
 
 def frozen_copy(policy: TransformerPolicy) -> TransformerPolicy:
-    """Return the policy as it is now, to be kept as the reference."""
-    model = copy.deepcopy(policy.model).requires_grad_(False)  # noqa: FBT003 (torch's signature)
-    return TransformerPolicy(model, policy.tokenizer, temperature=policy.temperature)
+    """Return the policy as it is now, to be kept as the reference, on ``policy.reference_device``.
+
+    Of a policy whose adapters have not learned anything yet, it is the policy without them: its
+    weights are not copied.
+    """
+    model = (
+        without_adapters(policy.model)
+        if are_unlearned(policy.model)
+        else copy_learned(policy.model).requires_grad_(requires_grad=False)
+    )
+    device = policy.reference_device
+    if device is not None and device != policy.device:
+        model = copy.deepcopy(model).to(device)
+    return TransformerPolicy(
+        model, policy.tokenizer, temperature=policy.temperature, precision=policy.precision
+    )
+
+
+def _own_state(module: nn.Module) -> dict[str, Tensor]:
+    """Return the state of a module, but for what stands still in one of which a part learns."""
+    state = module.state_dict()
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    if not any(p.requires_grad for p in parameters.values()):
+        return state
+    frozen = {name for name, p in parameters.items() if not p.requires_grad}
+    return {name: values for name, values in state.items() if name not in frozen}
+
+
+def _load_own_state(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load what `_own_state` returned; a RuntimeError says what does not fit."""
+    own = set(_own_state(module))
+    if set(state) != own:
+        raise RuntimeError(f"it has no {sorted(own - set(state))}, and {sorted(set(state) - own)}")
+    module.load_state_dict(state, strict=False)
+
+
+def _is_shared(reference: nn.Module, model: nn.Module) -> bool:
+    """Return whether all weights of ``reference`` are those of ``model`` themselves."""
+    own = {id(p) for p in model.parameters()}
+    return all(id(p) in own for p in reference.parameters())

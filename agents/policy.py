@@ -6,18 +6,30 @@ prompt gets does not depend on the batch that it is in (but for rounding in the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from llmenvs.agents.decoding import Decoder, LanguageModel, decoder_of
+from llmenvs.agents.decoding import Decoder, decoder_of
 from llmenvs.agents.kept_states import EpisodeCache, KeptStates
+from llmenvs.agents.rounded_copy import RoundedCopy
+from llmenvs.agents.settings import above, at_least, one_of
+from llmenvs.agents.stopping import StopStrings
+from llmenvs.agents.token_scores import (
+    Features,
+    SplitModel,
+    TokenScores,
+    features_at,
+    score_tokens,
+)
 from llmenvs.policy import Prompt
 from llmenvs.tokenizers import Tokenizer
 from llmenvs.transcript import Completion
+
+Precision = Literal["fp32", "bf16"]
 
 
 class TransformerPolicy:
@@ -34,6 +46,13 @@ class TransformerPolicy:
         temperature: above 0, of the sampling and of `logprobs` alike, so that the ratio of new and
             old probabilities is 1 before the first update.
         max_kept_bytes: of keys and values between the turns; 0 keeps none.
+        precision: fp32, or bf16 for the products of an update, while the weights, their gradients
+            and all probabilities stay in float32, and for a copy of the weights that is sampled
+            from. What is sampled has other log-probabilities than the update computes, by some
+            hundredths: that is what the ratio to the policy that sampled, and ``importance_cap`` of
+            GRPO, correct.
+        reference_device: where a copy of the policy as it begins is kept; beside it by default.
+        chunk_tokens: how many tokens have logits at once in an update, at least 1.
     """
 
     def __init__(
@@ -43,14 +62,22 @@ class TransformerPolicy:
         *,
         temperature: float = 1.0,
         max_kept_bytes: int = 2 * 1024**3,
+        precision: Precision = "fp32",
+        reference_device: torch.device | None = None,
+        chunk_tokens: int = 512,
     ) -> None:
-        if temperature <= 0.0:
-            raise ValueError(f"temperature must be above 0, got {temperature!r}")
+        above(0.0, temperature=temperature)
+        at_least(1, chunk_tokens=chunk_tokens)
+        one_of(get_args(Precision), precision=precision)
         self.model = model
         self.tokenizer = tokenizer
         self.temperature = temperature
+        self.precision = precision
+        self.reference_device = reference_device
+        self.chunk_tokens = chunk_tokens
         self.version = 0
         """Counted up by the trainer with every update of the weights."""
+        self._rounded = RoundedCopy()
         self._episodes = EpisodeCache(max_kept_bytes)
         self._kept_version = self.version
 
@@ -62,10 +89,16 @@ class TransformerPolicy:
     @torch.inference_mode()
     def act(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Sample one completion for each prompt; equal prompts are read once."""
-        rows = [_Row(prompt) for prompt in prompts]
         if not all(len(prompt.token_ids) for prompt in prompts):
             raise ValueError("a prompt must have at least one token: the model has nothing to read")
-        decoder = decoder_of(self.model, device=self.device)
+        stops = {
+            strings: StopStrings(self.tokenizer, strings)
+            for strings in {tuple(prompt.stop_strings) for prompt in prompts}
+        }
+        rows = [_Row(prompt, stops[tuple(prompt.stop_strings)]) for prompt in prompts]
+        is_bf16 = self.precision == "bf16"
+        model = self._rounded.of(self.model) if is_bf16 else self.model
+        decoder = decoder_of(model, device=self.device)
         logits, places = self._start(decoder, prompts)
         unfinished = rows
         while True:
@@ -136,8 +169,9 @@ class TransformerPolicy:
         rows, inverse = torch.unique(token_ids[:, : length + 1], dim=0, return_inverse=True)
         counts = torch.zeros(len(rows), length, dtype=torch.long, device=rows.device)
         asked = counts.index_add(0, inverse, wanted[:, :length].long()) > 0
-        logits = self._known(_logits_at(self.model, rows[:, :-1], asked))
-        taken = -functional.cross_entropy(logits, rows[:, 1:][asked], reduction="none")
+        with self.autocast():
+            features = features_at(self.model, rows[:, :-1], asked)
+            taken = self._scores(features, rows[:, 1:][asked]).logprobs
         logprobs = torch.zeros(asked.shape, device=taken.device).masked_scatter(asked, taken)
         logprobs = torch.where(wanted[:, :length], logprobs[inverse], 0.0)
         return functional.pad(logprobs, (1, token_ids.shape[1] - 1 - length))
@@ -158,20 +192,47 @@ class TransformerPolicy:
                 be a `HiddenStates`, and its body is run once for both heads.
         """
         wanted = functional.pad(loss_mask[:, 1:], (0, 1))  # by the position that predicts
-        values = None
-        if value_head is None:
-            logits = _logits_at(self.model, token_ids, wanted)
-        else:
-            hidden, logits = self.model.hidden_and_logits_at(token_ids, wanted)  # type: ignore[operator]
-            values = value_head(hidden)
-        distribution = self._known(logits).log_softmax(-1)
-        taken = distribution.gather(-1, token_ids[:, 1:][wanted[:, :-1]][:, None])[:, 0]
-        entropy = -(distribution.exp() * distribution).sum(-1)
+        targets = token_ids[:, 1:][wanted[:, :-1]]
+        with self.autocast():
+            features, values = self._features(token_ids, wanted, value_head)
+            scores = self._scores(features, targets, with_entropy=True)
+        assert scores.entropy is not None  # noqa: S101 (for mypy: it was asked for)
         empty = torch.zeros(token_ids.shape, device=token_ids.device)
         on = functional.pad(wanted[:, :-1], (1, 0))
         return Evaluation(
-            empty.masked_scatter(on, taken), empty.masked_scatter(on, entropy), values
+            empty.masked_scatter(on, scores.logprobs),
+            empty.masked_scatter(on, scores.entropy),
+            values,
         )
+
+    def _features(
+        self, token_ids: Tensor, wanted: Tensor, value_head: Callable[[Tensor], Tensor] | None
+    ) -> tuple[Features, Tensor | None]:
+        """Return the features where ``wanted`` is True, and the values if there is a head."""
+        model: Any = self.model
+        if value_head is None:
+            return features_at(model, token_ids, wanted), None
+        if isinstance(model, SplitModel) and model.has_plain_head:
+            hidden = model.hidden_states(token_ids)
+            return Features(hidden[wanted], model.head_logits), value_head(hidden)
+        hidden, logits = model.hidden_and_logits_at(token_ids, wanted)
+        return Features(logits, lambda chunk: chunk), value_head(hidden)
+
+    def _scores(
+        self, features: Features, targets: Tensor, *, with_entropy: bool = False
+    ) -> TokenScores:
+        return score_tokens(
+            features,
+            targets,
+            known=self._known,
+            chunk_tokens=self.chunk_tokens,
+            with_entropy=with_entropy,
+        )
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the model learns, see ``precision``."""
+        is_bf16 = self.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_bf16)
 
     def _known(self, logits: Tensor) -> Tensor:
         """Return the logits of the tokenizer's ids, as they are sampled from."""
@@ -200,10 +261,7 @@ class TransformerPolicy:
             return True
         if row.token_ids[-1] == self.tokenizer.end_of_turn_id:
             return True
-        if not row.prompt.stop_strings:
-            return False
-        text = self.tokenizer.decode(row.token_ids)
-        return any(stop in text for stop in row.prompt.stop_strings)
+        return row.stop_strings.is_in(row.token_ids)
 
     def _completion(self, row: "_Row") -> Completion:
         return Completion.from_tokens(
@@ -234,17 +292,10 @@ class _Row:
     """A completion as it grows."""
 
     prompt: Prompt
+    stop_strings: StopStrings
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     generator: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         self.generator = np.random.default_rng(self.prompt.seed)
-
-
-def _logits_at(model: nn.Module, token_ids: Tensor, wanted: Tensor) -> Tensor:
-    """Return the logits (N, V) where ``wanted`` (B, T) is True, by rows."""
-    if isinstance(model, LanguageModel):
-        return model.logits_at(token_ids, wanted)
-    every: Tensor = model(token_ids)
-    return every[wanted]

@@ -54,6 +54,8 @@ class PPOConfig:
         minibatch_size: episodes in one update.
         micro_batch_size: episodes whose gradient is computed at once; all of the minibatch if None.
             It saves memory and changes nothing else.
+        micro_batch_tokens: padded tokens whose gradient is computed at once, episodes of like
+            length together; None leaves it to ``micro_batch_size``.
         critic: ``"shared"``, a head on the policy's body, or ``"separate"``, on a copy of it.
         discount: for each token of the policy, in [0, 1].
         gae_lambda: in [0, 1].
@@ -75,6 +77,7 @@ class PPOConfig:
     num_epochs: int = 4
     minibatch_size: int = 64
     micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = None
     critic: Literal["shared", "separate"] = "shared"
     discount: float = 1.0
     gae_lambda: float = 0.95
@@ -92,6 +95,7 @@ class PPOConfig:
     def __post_init__(self) -> None:
         at_least(1, batch_size=self.batch_size, num_epochs=self.num_epochs)
         at_least(1, minibatch_size=self.minibatch_size, micro_batch_size=self.micro_batch_size)
+        at_least(1, micro_batch_tokens=self.micro_batch_tokens)
         at_least(0, clip=self.clip, value_clip=self.value_clip)
         at_least(0, value_coefficient=self.value_coefficient, kl_coefficient=self.kl_coefficient)
         at_least(0, entropy_coefficient=self.entropy_coefficient)
@@ -149,10 +153,14 @@ class PPOTrainer(EpisodeTrainer[PPOConfig]):
         tokens = episodes.tokens
         size = config.micro_batch_size or config.minibatch_size
         if self._learner.reference is not None:
-            ref_logprobs = fixed_logprobs(self._learner.reference, tokens, size)
+            ref_logprobs = fixed_logprobs(
+                self._learner.reference, tokens, size, max_tokens=config.micro_batch_tokens
+            )
             episodes = replace(episodes, tokens=replace(tokens, ref_logprobs=ref_logprobs))
         values = torch.zeros_like(tokens.old_logprobs)
-        for indices in micro_batches(tokens.episodes, size):
+        for indices in micro_batches(
+            tokens.episodes, size, lengths=tokens.lengths, max_tokens=config.micro_batch_tokens
+        ):
             # What the environment wrote last is read only to bootstrap: it may be longer than the
             # model can read, since the limits of a rollout end an episode after an observation.
             rows = tokens.rows(indices).token_ids
@@ -170,12 +178,13 @@ class PPOTrainer(EpisodeTrainer[PPOConfig]):
 
     def _values(self, token_ids: Tensor) -> Tensor:
         """Return (B, T), at each position the value of everything up to it."""
-        if self._critic is not None:
-            values: Tensor = self._critic(token_ids)
-            return values
-        hidden = self.policy.model.hidden_states(token_ids)  # type: ignore[operator]
-        shared: Tensor = self._shared_head(hidden)  # type: ignore[misc]  # one of the two is there
-        return shared
+        with self.policy.autocast():
+            if self._critic is not None:
+                values: Tensor = self._critic(token_ids)
+                return values
+            hidden = self.policy.model.hidden_states(token_ids)  # type: ignore[operator]
+            shared: Tensor = self._shared_head(hidden)  # type: ignore[misc]  # one of them is there
+            return shared
 
     def _evaluate(self, rows: TrainingBatch) -> tuple[Evaluation, Tensor]:
         """Return the policy's view of the tokens, and the values of the states before them."""
@@ -211,7 +220,12 @@ class PPOTrainer(EpisodeTrainer[PPOConfig]):
 
     def _losses(self, minibatch: PPOBatch, sums: list[Tensor]) -> Iterator[Tensor]:
         """Yield the loss of each micro-batch; what it measures goes to ``sums``."""
-        for indices in micro_batches(minibatch.tokens.episodes, self.config.micro_batch_size):
+        for indices in micro_batches(
+            minibatch.tokens.episodes,
+            self.config.micro_batch_size,
+            lengths=minibatch.tokens.lengths,
+            max_tokens=self.config.micro_batch_tokens,
+        ):
             rows = minibatch.rows(indices)
             evaluation, values = self._evaluate(rows.tokens)
             loss, measured = ppo_loss(

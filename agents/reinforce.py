@@ -39,6 +39,8 @@ class ReinforceConfig:
         batch_size: episodes in an update.
         micro_batch_size: episodes whose gradient is computed at once; all if None. It saves memory
             and changes nothing else.
+        micro_batch_tokens: padded tokens whose gradient is computed at once, episodes of like
+            length together; None leaves it to ``micro_batch_size``.
         learning_rate: of AdamW.
         discount: for each turn, in [0, 1].
         baseline: take the mean return off.
@@ -49,6 +51,7 @@ class ReinforceConfig:
 
     batch_size: int = 128
     micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = None
     learning_rate: float = 1e-3
     discount: float = 1.0
     baseline: bool = True
@@ -58,6 +61,7 @@ class ReinforceConfig:
 
     def __post_init__(self) -> None:
         at_least(1, batch_size=self.batch_size, micro_batch_size=self.micro_batch_size)
+        at_least(1, micro_batch_tokens=self.micro_batch_tokens)
         above(0.0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
         at_least(0, entropy_coefficient=self.entropy_coefficient)
         in_unit_interval(discount=self.discount)
@@ -86,7 +90,13 @@ class ReinforceTrainer(EpisodeTrainer[ReinforceConfig]):
         return Iteration.of(self._learner.finish_iteration(), trajectories, update)
 
     def _losses(self, batch: TrainingBatch) -> Iterator[Tensor]:
-        for indices in micro_batches(batch.episodes, self.config.micro_batch_size):
+        config = self.config
+        for indices in micro_batches(
+            batch.episodes,
+            config.micro_batch_size,
+            lengths=batch.lengths,
+            max_tokens=config.micro_batch_tokens,
+        ):
             rows = batch.rows(indices)
             yield _loss(self.policy, rows, self.config, num_tokens=batch.num_tokens)
 

@@ -33,6 +33,8 @@ class RejectionSamplingConfig:
         num_epochs: passes over what was kept.
         minibatch_size: episodes in an update.
         micro_batch_size: episodes whose gradient is computed at once; all if None.
+        micro_batch_tokens: padded tokens whose gradient is computed at once, episodes of like
+            length together; None leaves it to ``micro_batch_size``.
         learning_rate: of AdamW.
         max_grad_norm: where the gradient is clipped.
         limits: of a rollout.
@@ -44,6 +46,7 @@ class RejectionSamplingConfig:
     num_epochs: int = 1
     minibatch_size: int = 32
     micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = None
     learning_rate: float = 1e-3
     max_grad_norm: float = 1.0
     limits: RolloutLimits = field(default_factory=RolloutLimits)
@@ -52,6 +55,7 @@ class RejectionSamplingConfig:
         at_least(1, num_groups=self.num_groups, group_size=self.group_size)
         at_least(1, max_per_prompt=self.max_per_prompt, num_epochs=self.num_epochs)
         at_least(1, minibatch_size=self.minibatch_size, micro_batch_size=self.micro_batch_size)
+        at_least(1, micro_batch_tokens=self.micro_batch_tokens)
         above(0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
 
 
@@ -82,7 +86,12 @@ class RejectionSamplingTrainer(EpisodeTrainer[RejectionSamplingConfig]):
             batch = sft_batch(kept, device=self.policy.device)
             descents = [
                 self._learner.descend(
-                    sft_losses(self.policy, batch.rows(rows), config.micro_batch_size)
+                    sft_losses(
+                        self.policy,
+                        batch.rows(rows),
+                        config.micro_batch_size,
+                        max_tokens=config.micro_batch_tokens,
+                    )
                 )
                 for _ in range(config.num_epochs)
                 for rows in shuffled_minibatches(batch.episodes, config.minibatch_size, rng)

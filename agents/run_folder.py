@@ -35,12 +35,13 @@ class RunFolder:
         self.data = path / "data.jsonl"
         self.model = path / "model"
         self.tensorboard = path / "tensorboard"
+        self.handed_over = path / "handed_over"
         self._owner = path / "run.json"
 
     @property
     def _contents(self) -> list[Path]:
         files = [self.metrics, self.transcripts, self.data, self._owner]
-        folders = [self.checkpoints.folder, self.model, self.tensorboard]
+        folders = [self.checkpoints.folder, self.model, self.tensorboard, self.handed_over]
         return [*files, self.path / "summary.json", self.path / "wandb_run_id", *folders]
 
     @contextmanager

@@ -27,17 +27,21 @@ class SFTConfig:
     Attributes:
         batch_size: episodes in an update.
         micro_batch_size: episodes whose gradient is computed at once; all if None.
+        micro_batch_tokens: padded tokens whose gradient is computed at once, episodes of like
+            length together; None leaves it to ``micro_batch_size``.
         learning_rate: of AdamW.
         max_grad_norm: where the gradient is clipped.
     """
 
     batch_size: int = 32
     micro_batch_size: int | None = None
+    micro_batch_tokens: int | None = None
     learning_rate: float = 1e-3
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
         at_least(1, batch_size=self.batch_size, micro_batch_size=self.micro_batch_size)
+        at_least(1, micro_batch_tokens=self.micro_batch_tokens)
         above(0.0, learning_rate=self.learning_rate, max_grad_norm=self.max_grad_norm)
 
 
@@ -77,7 +81,12 @@ class SFTTrainer(LearnerTrainer):
     def step(self) -> Iteration:
         """Make one update; see `Trainer.step`."""
         rows = self._batch.rows(self._draw())
-        descent = self._learner.descend(sft_losses(self.policy, rows, self.config.micro_batch_size))
+        config = self.config
+        descent = self._learner.descend(
+            sft_losses(
+                self.policy, rows, config.micro_batch_size, max_tokens=config.micro_batch_tokens
+            )
+        )
         update = {"loss": descent.loss, "grad_norm": descent.grad_norm}
         return Iteration.of(self._learner.finish_iteration(), [], update)
 
@@ -109,10 +118,16 @@ def sft_batch(trajectories: Sequence[Trajectory], *, device: torch.device) -> Tr
 
 
 def sft_losses(
-    policy: TransformerPolicy, batch: TrainingBatch, micro_batch_size: int | None
+    policy: TransformerPolicy,
+    batch: TrainingBatch,
+    micro_batch_size: int | None,
+    *,
+    max_tokens: int | None = None,
 ) -> Iterator[Tensor]:
-    """Yield the loss of each micro-batch, which add up to the loss of the batch."""
-    for indices in micro_batches(batch.episodes, micro_batch_size):
+    """Yield the loss of each micro-batch, see `micro_batches`; they add up to that of the batch."""
+    for indices in micro_batches(
+        batch.episodes, micro_batch_size, lengths=batch.lengths, max_tokens=max_tokens
+    ):
         rows = batch.rows(indices)
         logprobs = policy.logprobs(rows.token_ids, loss_mask=rows.loss_mask)
         yield reinforce_loss(logprobs, rows.weights, rows.loss_mask, num_tokens=batch.num_tokens)

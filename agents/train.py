@@ -24,10 +24,14 @@ from llmenvs.agents.checkpoints import CheckpointError
 from llmenvs.agents.curriculum import SuccessCurriculum
 from llmenvs.agents.distributed import is_main, on_main
 from llmenvs.agents.environments import make_env, make_envs
+from llmenvs.agents.lora import fingerprint
+from llmenvs.agents.memory import is_out_of_memory, memory_advice
 from llmenvs.agents.metrics_log import MetricsLog, metrics_logs
 from llmenvs.agents.model_files import can_save, load_policy, save_model
+from llmenvs.agents.model_settings import settled
 from llmenvs.agents.model_source import check_policy, make_policy, within_length
 from llmenvs.agents.policy import TransformerPolicy
+from llmenvs.agents.rendering import renderer_of
 from llmenvs.agents.run_folder import RunFolder
 from llmenvs.agents.train_config import TrainConfig
 from llmenvs.agents.train_data import given_episodes
@@ -38,7 +42,6 @@ from llmenvs.bench.records import write_summary
 from llmenvs.env import TextEnv
 from llmenvs.progress import progress_bar
 from llmenvs.renderers import Renderer
-from llmenvs.tokenizers import TransformersTokenizer
 from llmenvs.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
@@ -137,10 +140,10 @@ class _Run:
         self._config = config
         self._folder = folder
         self._is_new = is_new
-        self._policy = self._starting_policy() if policy is None else policy
-        self._to_device()
+        start = self._starting_policy() if policy is None else policy
+        self._policy = settled(start, config, handed_over=folder.handed_over)
         self._num_invalid = 0  # iterations in a row
-        renderer = self._renderer()
+        renderer = renderer_of(self._policy, config.renderer)
         rendering = {"renderer": renderer} if renderer else {"tokenizer": self._policy.tokenizer}
         self._env = make_env(config.envs, config.env_options, **rendering)
         check_policy(self._policy, self._env)
@@ -159,6 +162,7 @@ class _Run:
         made = (known[-1] if known else 0) if resume_from is None else resume_from
         if made > 0:
             state = self._folder.checkpoints.load(made)
+            self._check_base(state.get("base"))
             try:
                 self._trainer.load_state_dict(state["trainer"])
                 if self._sampler is not None:
@@ -177,6 +181,11 @@ class _Run:
             iteration = self._trainer.step()
         except FloatingPointError as error:
             raise TrainingStopped(f"iteration {number}: {error}; {self._left_at()}") from error
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            advice = memory_advice(self._config, error)
+            raise TrainingStopped(f"iteration {number}: {advice}; {self._left_at()}") from error
         metrics = metrics_of(iteration, seconds=time.perf_counter() - started)
         for log in logs:
             log.write(number, metrics)
@@ -210,7 +219,8 @@ class _Run:
     def _starting_policy(self) -> TransformerPolicy:
         """Return the model of the folder if the run has begun, so that it is the same again."""
         config = self._config
-        if not self._is_new and self._folder.model.exists():
+        # With adapters the folder has the merged weights, which are not those that stand still.
+        if not self._is_new and self._folder.model.exists() and config.lora_rank is None:
             return load_policy(str(self._folder.model), temperature=config.temperature)
         return make_policy(
             config.model,
@@ -219,26 +229,6 @@ class _Run:
             max_length=_TINY_MAX_LENGTH,
             temperature=config.temperature,
         )
-
-    def _to_device(self) -> None:
-        try:
-            self._policy.model.to(self._config.device)
-        except (RuntimeError, AssertionError) as error:  # torch raises both for what is not there
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"device {self._config.device!r} cannot be used: {reason}") from error
-
-    def _renderer(self) -> Renderer | None:
-        if self._config.renderer == "raw":
-            return None
-        from llmenvs.chat_renderer import ChatRenderer  # needs transformers
-
-        tokenizer = self._policy.tokenizer
-        if not isinstance(tokenizer, TransformersTokenizer):
-            raise ValueError(
-                "renderer 'chat' needs a tokenizer of transformers with a chat template, "
-                f"got a {type(tokenizer).__name__}"
-            )
-        return ChatRenderer(tokenizer.tokenizer)
 
     def _make_envs(self, renderer: Renderer | None) -> Sequence[TextEnv[Any]]:
         config = self._config
@@ -276,7 +266,19 @@ class _Run:
 
     def _state(self) -> dict[str, Any]:
         sampler = None if self._sampler is None else self._sampler.state_dict()
-        return {"trainer": self._trainer.state_dict(), "sampler": sampler}
+        state = {"trainer": self._trainer.state_dict(), "sampler": sampler}
+        return {**state, "base": self._base()}
+
+    def _base(self) -> str | None:
+        """Return what tells the weights under the adapters, of which a checkpoint has none."""
+        return None if self._config.lora_rank is None else fingerprint(self._policy.model)
+
+    def _check_base(self, base: str | None) -> None:
+        if base != self._base():
+            raise CheckpointError(
+                f"the adapters in {self._folder.path} were made for other weights than those of "
+                f"model {self._config.model!r} now: give the model that the run began with"
+            )
 
     def _stop_if_dead(self, iteration: Iteration) -> None:
         if not iteration.trajectories or any(t.valid for t in iteration.trajectories):

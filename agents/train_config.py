@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from llmenvs.agents.algorithms import algorithm_of
+from llmenvs.agents.policy import Precision
+from llmenvs.agents.settings import one_of
 
 _KEPT_APART = (  # what may differ when a run is taken up again: no iteration depends on it
     "iterations",
@@ -32,10 +34,21 @@ class TrainConfig:
         iterations: of the run in all, those of earlier processes included.
         seed: of weights, tasks and sampling.
         temperature: of the sampling, above 0.
-        renderer: raw joins the texts; chat writes them as the tokenizer's chat template does.
+        renderer: raw joins the texts; chat writes them as the tokenizer's chat template does. None
+            is chat where there is a template that can be used, and else raw.
         curriculum: draw the tasks by the measured success, so that groups keep variance.
         num_envs: episodes at once, at least 1.
         device: of torch, cpu or cuda for example.
+        precision: fp32, or bf16 for sampling and the products of an update; weights stay fp32.
+        lora_rank: of adapters that learn in place of the weights, see `add_lora`; None has none.
+        gradient_checkpointing: compute activations again in the backward pass; slower, and saves
+            memory.
+        static_decoding: sample in tensors of fixed shapes, with CUDA graphs on a GPU.
+        reference_device: where the initial policy is kept; None is beside the one that learns.
+        sampler_url: of a server with the OpenAI API that samples, see `RemotePolicy`; None samples
+            here.
+        sampler_kind: how that server takes new weights.
+        sampler_model: the name that the server has for the model.
         data: for an algorithm that plays no episodes: whose it learns from, oracle, random or
             policy, or a file of transcripts.
         data_episodes: how many are played for it.
@@ -57,10 +70,18 @@ class TrainConfig:
     iterations: int = 100
     seed: int = 0
     temperature: float = 1.0
-    renderer: Literal["raw", "chat"] = "raw"
+    renderer: Literal["raw", "chat"] | None = None
     curriculum: bool = False
     num_envs: int = 128
     device: str = "cpu"
+    precision: Precision = "fp32"
+    lora_rank: int | None = None
+    gradient_checkpointing: bool = False
+    static_decoding: bool = False
+    reference_device: str | None = None
+    sampler_url: str | None = None
+    sampler_kind: Literal["sglang", "vllm"] = "sglang"
+    sampler_model: str = "default"
     data: str = "oracle"
     data_episodes: int = 512
     solved_only: bool = False
@@ -85,12 +106,16 @@ class TrainConfig:
             _at_least(1, name, getattr(self, name))
         _at_least(1, "max_invalid_iterations", self.max_invalid_iterations)
         _at_least(2, "keep_checkpoints", self.keep_checkpoints)
+        if self.lora_rank is not None:
+            _at_least(1, "lora_rank", self.lora_rank)
+        one_of(get_args(Precision), precision=self.precision)
+        one_of(("sglang", "vllm"), sampler_kind=self.sampler_kind)
         _at_least(0, "transcripts_every", self.transcripts_every)
         _at_least(0, "seed", self.seed)
         if not self.temperature > 0.0:
             raise ValueError(f"temperature must be above 0, got {self.temperature!r}")
-        if self.renderer not in ("raw", "chat"):
-            raise ValueError(f"renderer must be 'raw' or 'chat', got {self.renderer!r}")
+        if self.renderer not in ("raw", "chat", None):
+            raise ValueError(f"renderer must be 'raw', 'chat' or None, got {self.renderer!r}")
         if self.curriculum and not algorithm.plays:
             raise ValueError(f"curriculum needs an algorithm that plays, not {self.algorithm}")
         if not self.envs or not all(weight > 0.0 for weight in self.envs.values()):

@@ -10,6 +10,7 @@ import torch
 import llmenvs
 from llmenvs.agents.train_config import TrainConfig
 from llmenvs.agents.trainer import Iteration
+from llmenvs.trajectory import StopReason, Trajectory, episodes_of
 
 _WINDOW = 10
 
@@ -29,8 +30,23 @@ def metrics_of(iteration: Iteration, *, seconds: float) -> dict[str, Any]:
             "length_mean": played.generated_tokens / num_valid if num_valid else None,
             "generated_tokens": played.generated_tokens,
             "tokens_per_s": played.generated_tokens / seconds,
+            "token_limit_share": token_limit_share(iteration.trajectories),
         }
+        if (lag := policy_lag(iteration)) > 0:
+            metrics["policy_lag"] = lag
     return {**metrics, "wall_s": seconds, "memory_bytes": peak_memory()}
+
+
+def token_limit_share(trajectories: Sequence[Trajectory]) -> float:
+    """Return the share of the episodes that were cut since they outgrew the context."""
+    episodes = episodes_of(trajectories)
+    return sum(runs[-1].stop_reason is StopReason.TOKEN_LIMIT for runs in episodes) / len(episodes)
+
+
+def policy_lag(iteration: Iteration) -> int:
+    """Return by how many updates the oldest weights that sampled were behind."""
+    versions = [t.policy_version for t in iteration.trajectories if t.policy_version is not None]
+    return max((iteration.number - version for version in versions), default=0)
 
 
 def peak_memory() -> int:

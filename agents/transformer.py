@@ -102,6 +102,16 @@ class Transformer(nn.Module):
         normed: Tensor = self.norm(hidden)
         return normed
 
+    @property
+    def has_plain_head(self) -> bool:
+        """Whether the logits are the head of the hidden states: they are."""
+        return True
+
+    def head_logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits (N, V) of hidden states (N, width)."""
+        logits: Tensor = self.head(hidden)
+        return logits
+
     def logits_at(self, token_ids: Tensor, wanted: Tensor) -> Tensor:
         """Return the logits (N, V) at the N positions where ``wanted`` (B, T) is True, by rows."""
         logits: Tensor = self.head(self.hidden_states(token_ids)[wanted])

@@ -5,11 +5,12 @@ so that before any learning every value is 0 and an advantage is a return. Axes:
 tokens.
 """
 
-import copy
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from llmenvs.agents.lora import copy_learned
 
 
 @runtime_checkable
@@ -39,24 +40,24 @@ class ValueHead(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the value of everything up to each position."""
-        return hidden.float() @ self.weight + self.bias
+        return (hidden.float() * self.weight).sum(-1) + self.bias  # not a product: never in bf16
 
 
 class SeparateCritic(nn.Module):
     """A value head on a copy of the policy's model, which learns apart from it.
 
     Args:
-        model: where the body starts from; it is copied.
+        model: where the body starts from; what learns of it is copied.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.head = value_head_for(model)
-        self.body = copy.deepcopy(model)
+        self.body = copy_learned(model)
 
     def forward(self, token_ids: Tensor) -> Tensor:
         """Return the values (B, T) of everything up to each position."""
-        values: Tensor = self.head(self.body.hidden_states(token_ids))  # type: ignore[operator]
+        values: Tensor = self.head(self.body.hidden_states(token_ids))
         return values
 
 

@@ -5,6 +5,8 @@
     python benchmarks/sandbox.py times
     python benchmarks/sandbox.py memory --runs 100000
     python benchmarks/sandbox.py leftovers --runs 10000
+    python benchmarks/sandbox.py docker
+    python benchmarks/sandbox.py soak --runs 100000 [--backend docker]
 
 Prints one JSON object a line. ``throughput`` runs the same program in our fork-servers and in those
 of the prototype beside the checkout (../shared), in turns within each round, and gives the median
@@ -12,7 +14,9 @@ of the rounds' ratios, since the machine is seldom quiet; it needs ``bwrap``. ``
 with ``untrusted_check`` of the evalplus package in DIR, which forks the parent for each check and
 isolates nothing: what it runs is a constant of this file. To have it, ``pip install --no-deps
 --target DIR evalplus`` and what its import asks for. ``--parent-gib`` first makes the parent as
-large as a trainer. ``memory`` and ``leftovers`` read /proc.
+large as a trainer. ``memory``, ``leftovers`` and ``soak`` read /proc. What runs in containers needs
+a daemon, named by ``DOCKER_HOST``, and ``llmenvs sandbox build-image``;
+``tests/verifiers/code/docker_engine.py`` starts one.
 """
 
 import argparse
@@ -32,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import system
+from sandbox_soak import soak
 from sandbox_traces import (
     all_identities,
     descendants,
@@ -321,11 +326,43 @@ def measure_leftovers(runs: int) -> None:
         report("left after kill -9", outer=outer, started=len(started), **left)
 
 
+def measure_docker(rounds: int, runs: int) -> None:
+    """Containers beside fork-servers of our own without them, and starts of a container."""
+    for workers in (1, 2):
+        with (
+            open_sandbox("docker", workers=workers) as containers,
+            open_sandbox("local", workers=workers, outer=Outer.NOTHING) as bare,
+        ):
+            warm(containers, workers)
+            warm(bare, workers)
+            compare(
+                "docker throughput",
+                partial(run_ours, containers),
+                partial(run_ours, bare),
+                workers=workers,
+                rounds=rounds,
+                runs=runs,
+                settings={"outer": "docker", "peer": "landlock, no container"},
+            )
+    starts = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        open_sandbox("docker").close()
+        starts.append(time.perf_counter() - start)
+    report("start", outer="docker", preload=[], **spread(starts))
+
+
+def measure_soak(runs: int, backend: list[str] | None) -> None:
+    """Memory, descriptors and leftovers of each backend over many runs of all sorts."""
+    for name in backend or usable_layers():
+        report("soak", **soak(name, runs))
+
+
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Measure the sandbox.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, runs in (("throughput", 100), ("evalplus", 50)):
+    for name, runs in (("throughput", 100), ("evalplus", 50), ("docker", 100)):
         command = commands.add_parser(name)
         command.add_argument("--rounds", type=int, default=9)
         command.add_argument("--runs", type=int, default=runs, help="per worker and round")
@@ -335,6 +372,9 @@ def main() -> None:
     commands.add_parser("times").add_argument("--repeats", type=int, default=10)
     commands.add_parser("memory").add_argument("--runs", type=int, default=100_000)
     commands.add_parser("leftovers").add_argument("--runs", type=int, default=10_000)
+    command = commands.add_parser("soak")
+    command.add_argument("--runs", type=int, default=100_000)
+    command.add_argument("--backend", action="append", choices=[*Outer, "docker"])
     args = vars(parser.parse_args())
     measures: dict[str, Callable[..., Any]] = {
         "throughput": measure_throughput,
@@ -342,6 +382,8 @@ def main() -> None:
         "times": measure_times,
         "memory": measure_memory,
         "leftovers": measure_leftovers,
+        "docker": measure_docker,
+        "soak": measure_soak,
     }
     measures[args.pop("command")](**args)
 

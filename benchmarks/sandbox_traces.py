@@ -1,5 +1,6 @@
 """What a sandbox could leave behind on a machine, read from /proc and the usual folders."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -12,7 +13,11 @@ def traces() -> dict[str, set[str]]:
     return {
         "files": {str(path) for folder in folders for path in folder.glob("*llmenvs-sandbox*")},
         "shared_memory": set(shared),
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/*llmenvs*")},
+        "cgroups": {
+            str(path)
+            for pattern in ("*/*llmenvs*", "*/docker/*/", "docker/*/")
+            for path in Path("/sys/fs/cgroup").glob(pattern)
+        },
         "descriptors": {
             f"{fd}" for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")
         },
@@ -70,3 +75,28 @@ def resident_bytes(pid: int) -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def container_pids() -> list[int]:
+    """The processes of the containers that run our fork-servers, as this machine counts them."""
+    import docker
+
+    with contextlib.closing(docker.from_env()) as client:
+        found = client.containers.list(filters={"label": "llmenvs.sandbox"})
+        firsts = [int(each.attrs["State"]["Pid"]) for each in found]
+    return [pid for first in firsts for pid in (first, *descendants(first))]
+
+
+def container_ids() -> list[str]:
+    """The containers that run our fork-servers."""
+    import docker
+
+    with contextlib.closing(docker.from_env()) as client:
+        found = client.containers.list(all=True, filters={"label": "llmenvs.sandbox"})
+        return [str(each.id) for each in found]
+
+
+def cgroups_of(containers: list[str]) -> list[str]:
+    """The control groups of containers that are still there."""
+    patterns = [f"{depth}docker/{each}" for each in containers for depth in ("", "*/")]
+    return [str(path) for each in patterns for path in Path("/sys/fs/cgroup").glob(each)]

@@ -17,8 +17,10 @@ COMMANDS = {
     "demo": ("llmenvs.agents.demo", "train a small transformer on the grid world and show it"),
     "index": ("llmenvs.commands.index", "build, search and serve an index of a corpus"),
     "play": ("llmenvs.commands.play", "play an environment in the terminal"),
+    "rescore": ("llmenvs.commands.rescore", "score the transcripts of a run again"),
     "sandbox": ("llmenvs.commands.sandbox", "look at the sandbox that code is run in"),
     "score": ("llmenvs.commands.score", "score a file of completions with a verifier"),
+    "serve": ("llmenvs.commands.serve", "serve environments or a verifier over HTTP"),
     "train": ("llmenvs.commands.train", "train a model in environments"),
     "verifiers": ("llmenvs.commands.verifiers", "list the verifiers and their options"),
 }

@@ -149,6 +149,11 @@ class TextEnv(gym.Env[str, str], abc.ABC, Generic[StateT]):
         return () if self._phase is Phase.NEW else self.tools_of(self._task)
 
     @property
+    def task(self) -> Task:
+        """The task of this episode."""
+        return self._task
+
+    @property
     def transcript(self) -> Transcript:
         """Everything that was written in this episode."""
         return self._transcript

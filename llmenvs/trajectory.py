@@ -216,7 +216,7 @@ class Trajectory:
         return {
             "token_ids": self.token_ids.tolist(),
             "generated_mask": self.generated_mask.tolist(),
-            "logprobs": [None if np.isnan(x) else x for x in self.logprobs.tolist()],
+            "logprobs": _without_nan(self.logprobs),
             "rewards": self.rewards.tolist(),
             "turn_spans": self.turn_spans.tolist(),
             "turn_rewards": self.turn_rewards.tolist(),
@@ -231,6 +231,14 @@ class Trajectory:
             "run": self.run,
             "episode_reward": self.episode_reward,
         }
+
+
+def _without_nan(values: Float32Array) -> list[float | None]:
+    """Return the values with None for NaN."""
+    found = values.astype(object)
+    found[np.isnan(values)] = None
+    listed: list[float | None] = found.tolist()
+    return listed
 
 
 def episodes_of(trajectories: Iterable[Trajectory]) -> list[list[Trajectory]]:

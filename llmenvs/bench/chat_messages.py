@@ -43,6 +43,8 @@ def text_of_calls(content: str, calls: Sequence[NativeCall]) -> str:
     if not calls:
         return content
     rows = [f'{{"name": {json.dumps(c.name)}, "arguments": {_arguments(c)}}}' for c in calls]
+    # In JSON it can only stand in a string; as it is, a tag in there would be read as a tag.
+    rows = [row.replace("<", "\\u003c") for row in rows]
     return "\n".join([*([content] if content else []), _BLOCK, *rows, "</tool_call>"])
 
 

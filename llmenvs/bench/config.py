@@ -91,6 +91,8 @@ class BenchConfig:
             )
         if (self.policy == "openai") != (self.endpoint is not None):
             raise ValueError("policy 'openai', and it alone, needs base_url and model")
+        if self.model is not None and self.policy not in ("openai", "hf"):
+            raise ValueError(f"model goes with the policies openai and hf, got {self.policy!r}")
         if self.policy == "hf" and self.model is None:
             raise ValueError("policy 'hf' needs model")
 

@@ -19,6 +19,7 @@ from llmenvs.bench.chat_reply import BadReplyError, ChatReply, ReplyPieces, read
 from llmenvs.bench.endpoint_config import RetryRules
 
 _RETRIED = frozenset({408, 409, 425, 429})
+_KEEPALIVE_S = 4.0
 _MAX_EVENT_BYTES = 2**20
 _MAX_SHOWN_BYTES = 2_000
 
@@ -28,11 +29,15 @@ class EndpointError(RuntimeError):
 
 
 class _PassingError(EndpointError):
-    """What may pass: worth another try, after ``wait_s`` seconds if the server said so."""
+    """What may pass: worth another try, after ``wait_s`` seconds if the server said so.
 
-    def __init__(self, message: str, *, wait_s: float = 0.0) -> None:
+    A connection that the server had closed as idle is worth one ``at_once``.
+    """
+
+    def __init__(self, message: str, *, wait_s: float = 0.0, at_once: bool = False) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+        self.at_once = at_once
 
 
 class EndpointClient:
@@ -54,7 +59,9 @@ class EndpointClient:
     async def __aenter__(self) -> "EndpointClient":
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # the rollout says how many are open
+            # The rollout says how many are open. Many servers close what is idle for 5 s, and a
+            # request that meets the closing is lost.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=self._rules.timeout_s),
             read_bufsize=_MAX_EVENT_BYTES,
@@ -82,17 +89,36 @@ class EndpointClient:
         Raises:
             EndpointError: there was no reply, in spite of trying again.
         """
+        try:
+            return await self._ask_once(body, on_attempt)
+        except _PassingError as error:
+            first = error
+        except EndpointError as error:
+            # A fresh error without a cause: what was caught on the way may hold the key.
+            raise EndpointError(self.without_key(str(error))) from None
+        try:
+            return await self._ask_again(first, body, on_attempt)
+        except EndpointError as error:
+            raise EndpointError(self.without_key(str(error))) from None
+
+    async def _ask_again(
+        self, first: _PassingError, body: Mapping[str, Any], on_attempt: Callable[[], None]
+    ) -> ChatReply:
+        """Try again after a failure; apart from `ask`, where most requests need none of this."""
+        failures = [first]
+
+        async def attempt() -> ChatReply:
+            if failures:
+                raise failures.pop()  # the attempt that was made already
+            return await self._ask_once(body, on_attempt)
+
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_PassingError),
             stop=tenacity.stop_after_attempt(self._rules.max_attempts),
             wait=self._wait_s,
             reraise=True,
         )
-        try:
-            return await attempts(self._ask_once, body, on_attempt)
-        except EndpointError as error:
-            # A fresh error without a cause: what was caught on the way may hold the key.
-            raise EndpointError(self.without_key(str(error))) from None
+        return await attempts(attempt)
 
     def without_key(self, text: str) -> str:
         """Return ``text`` with the key replaced, should it be in there."""
@@ -100,6 +126,8 @@ class EndpointClient:
 
     def _wait_s(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, _PassingError) and error.at_once and state.attempt_number == 1:
+            return 0.0
         asked = error.wait_s if isinstance(error, _PassingError) else 0.0
         return min(max(asked, float(self._spread(state))), self._rules.max_wait_s)
 
@@ -119,7 +147,9 @@ class EndpointClient:
         except aiohttp.InvalidURL as error:
             raise EndpointError(f"the URL {self._url} is not valid: {error}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _PassingError(f"the connection failed: {_name(error)}") from None
+            closed = isinstance(error, aiohttp.ServerDisconnectedError)
+            message = f"the connection failed: {_name(error)}"
+            raise _PassingError(message, at_once=closed) from None
 
 
 def _checked(body: str) -> ChatReply:

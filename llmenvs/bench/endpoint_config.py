@@ -45,6 +45,8 @@ class EndpointConfig:
             )
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"base_url must begin with http:// or https://, got {self.base_url!r}")
+        if self.base_url.rstrip("/").endswith("/chat/completions"):
+            raise ValueError(f"base_url must end before /chat/completions, got {self.base_url!r}")
         if not self.model:
             raise ValueError("model must name one, got ''")
         if self.tool_calls not in ("text", "native"):

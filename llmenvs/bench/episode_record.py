@@ -8,7 +8,7 @@ docs/bench.md has the format.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +115,24 @@ class EpisodeRecord:
         """What the policy wrote, turn by turn."""
         return tuple(s.text for s in self.segments if s.author is Author.POLICY)
 
+    def without_texts(self) -> "EpisodeRecord":
+        """Return what figures need, so that a long run need not keep its transcripts at hand."""
+        segments = tuple(replace(s, text="", reasoning=None) for s in self.segments)
+        return replace(self, segments=segments, messages=())
+
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict with the keys of the fields."""
-        return asdict(self)
+        """Return a JSON-ready dict with the keys of the fields; their values are not copied."""
+        row = {name: getattr(self, name) for name in _FIELDS}
+        row["segments"] = [
+            {name: getattr(segment, name) for name in _SEGMENT_FIELDS} for segment in self.segments
+        ]
+        row["usage"] = None if self.usage is None else asdict(self.usage)
+        return row
+
+
+# By name and not by asdict, which copies every value in depth and takes ten times as long.
+_FIELDS = tuple(field.name for field in fields(EpisodeRecord))
+_SEGMENT_FIELDS = tuple(field.name for field in fields(RecordedSegment))
 
 
 def record_of(row: Mapping[str, Any]) -> EpisodeRecord:

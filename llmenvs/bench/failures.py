@@ -147,14 +147,15 @@ def _of_calls(
     open_made = list(made)
     found: list[Failure] = []
     for is_fit in (_is_equal, _is_of_one_name):
-        for call in list(open_made):
-            fit = next((one for one in open_wanted if is_fit(one, call)), None)
+        left = []
+        for call in open_made:
+            fit = next((i for i, one in enumerate(open_wanted) if is_fit(one, call)), None)
             if fit is None:
+                left.append(call)
                 continue
-            open_wanted.remove(fit)
-            open_made.remove(call)
-            fault = fit.fault_of(call["parameters"])
+            fault = open_wanted.pop(fit).fault_of(call["parameters"])
             found += [] if fault is None else [fault]
+        open_made = left
     found += [Failure.WRONG_TOOL] * min(len(open_wanted), len(open_made))
     found += [Failure.MISSING_CALL] * (len(open_wanted) - len(open_made))
     return found + [Failure.EXTRA_CALL] * (len(open_made) - len(open_wanted))

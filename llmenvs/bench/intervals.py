@@ -69,6 +69,7 @@ def wilson_interval(num_successes: int, num_trials: int) -> tuple[float, float] 
 
 
 NUM_RESAMPLES = 2_000
+_BLOCK_DRAWS = 200_000
 _STREAM = 0xB007  # of the resampling, so that a summary is the same each time
 
 
@@ -92,9 +93,11 @@ def cluster_intervals(
         return None
     rng = np.random.default_rng([_STREAM, num_clusters])
     means = np.empty((NUM_RESAMPLES, sums.shape[1]))
-    for index in range(NUM_RESAMPLES):
-        drawn = rng.integers(num_clusters, size=num_clusters)
-        means[index] = sums[drawn].sum(axis=0) / counts[drawn].sum()
+    block = max(1, _BLOCK_DRAWS // num_clusters)  # of resamples at once
+    for start in range(0, NUM_RESAMPLES, block):
+        stop = min(start + block, NUM_RESAMPLES)
+        drawn = rng.integers(num_clusters, size=(stop - start, num_clusters))
+        means[start:stop] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)[:, None]
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     return list(zip(low.tolist(), high.tolist(), strict=True))
 

@@ -35,7 +35,7 @@ def record_of_episode(
     last = trajectories[-1]
     info = last.info
     task_id = info.get("task_id", "")
-    task: Mapping[str, Any] = env.tasks.find(task_id) if task_id else {}
+    task: Mapping[str, Any] = env.task if task_id else {}
     verdict = info.get("verdict")
     told = None if verdict is None else verdict.to_dict()
     # An episode that could not start has no task, and its environment holds the one before.

@@ -7,9 +7,9 @@ and extended.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ from llmenvs.env_making import make_text_env
 from llmenvs.policy import AsyncPolicy, Policy
 from llmenvs.rollout import rollout
 from llmenvs.trajectory import StopReason, Trajectory
+from llmenvs.worlds.requests import ProceduralRequests
+from llmenvs.worlds.tau2_requests import Tau2Requests
 
 _SAMPLE_STRIDE = 2**32
 """Between the numbers of an episode's samples, so that those of two episodes never meet."""
@@ -215,7 +217,7 @@ class Bench:
     def keep(self, job: Job, trajectories: Sequence[Trajectory], record: EpisodeRecord) -> None:
         """Write an episode to the folder, and keep of it what the summary needs."""
         self._files.append(trajectories, record)
-        self.results[record.env][job] = replace(record, messages=())
+        self.results[record.env][job] = record.without_texts()
 
 
 class _Book:
@@ -289,7 +291,9 @@ async def _rollout_within(
 
 
 def _task_ids(env: TextEnv[Any], env_id: str) -> list[str]:
-    if not isinstance(env.tasks, Sequence) and not hasattr(env.tasks, "__iter__"):
+    if isinstance(env.tasks, ProceduralRequests | Tau2Requests):
+        return env.tasks.standard_ids()
+    if not isinstance(env.tasks, Iterable):
         raise ValueError(
             f"{env_id} draws its tasks without end, so that all of them cannot be played: "
             "give a number of episodes"

@@ -8,13 +8,16 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llmenvs.bench.episode_record import FILE_NAME, EpisodeRecord, record_of
 from llmenvs.run_owner import check_owner, locked_folder
 from llmenvs.trajectory import StopReason, Trajectory
+
+
+class NotWrittenError(OSError):
+    """A file of the run could not be written, as when the disk is full; what was there still is."""
 
 
 class RunFiles:
@@ -61,7 +64,7 @@ class RunFiles:
             yield
 
     def take_up(self, *, drop_invalid: bool = False) -> list[EpisodeRecord]:
-        """Return the episodes that are there, and drop from the file what is not whole.
+        """Return the episodes that are there, without texts, and drop what is not whole.
 
         Args:
             drop_invalid: drop those that are not valid too, so that they are played again.
@@ -80,7 +83,7 @@ class RunFiles:
         """Add an episode, whole or, where the disk is full, not at all.
 
         Raises:
-            OSError: it cannot be written; the file is as it was.
+            NotWrittenError: it cannot be written; the file is as it was.
         """
         rows = [{"env": record.env, **trajectory.to_dict()} for trajectory in trajectories]
         rows[-1]["record"] = record.to_dict()
@@ -103,7 +106,7 @@ class RunFiles:
                     raise ValueError(
                         f"{self._episodes}:{number}: is no episode ({error!r}); overwrite the run"
                     ) from error
-                yield size, replace(record, messages=())  # which no summary needs
+                yield size, record.without_texts()
                 size = 0
 
     def _keep(self, episodes: Sequence[tuple[int, bool]]) -> None:
@@ -149,15 +152,15 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file, whole or not at all.
 
     Raises:
-        OSError: it cannot be written; what was there is there still.
+        NotWrittenError: it cannot be written; what was there is there still.
     """
     unfinished = path.with_name(path.name + ".tmp")
     try:
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, path)
-    except OSError:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise
+        raise NotWrittenError(error.errno, error.strerror, str(path)) from error
 
 
 def _append_whole(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -169,6 +172,6 @@ def _append_whole(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             written = 0
             while written < len(data):
                 written += file.write(data[written:]) or 0
-        except OSError:
+        except OSError as error:
             file.truncate(size)
-            raise
+            raise NotWrittenError(error.errno, error.strerror, str(path)) from error

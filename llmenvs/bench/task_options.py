@@ -4,6 +4,7 @@
 |---|---|
 | ``bfcl`` | all single-turn cases of BFCL, for ``ToolCall-v0`` |
 | ``bfcl:multiple,parallel`` | those of some categories |
+| ``tau2:retail``, ``tau2:retail:test`` | tau2's of a domain, or of a split, for ``ToolUse-v0`` |
 | ``bundled:test`` | the bundled tasks of that split, for ``ToolCall-v0`` |
 | ``path/to/tasks.jsonl`` | the rows of a file, or of ``.parquet`` |
 | ``package.module:name`` | a task source, rows, or a function without arguments that makes them |
@@ -37,6 +38,11 @@ def _found(name: str) -> Any:
         from llmenvs.envs.tool_call_tasks import BundledToolCalls
 
         return BundledToolCalls(rest)  # type: ignore[arg-type]  # it says which splits there are
+    if kind == "tau2":
+        from llmenvs.worlds.tau2_requests import Tau2Requests
+
+        domain, _, split = rest.partition(":")
+        return Tau2Requests(domain, split=split or "base")
     path = Path(name)
     if path.suffix in (".jsonl", ".parquet"):
         from llmenvs.task_files import read_rows
@@ -44,8 +50,8 @@ def _found(name: str) -> Any:
         return [row for _, row in read_rows(path)]
     if not rest:
         raise ValueError(
-            f"tasks={name!r} must be bfcl, bfcl:CATEGORY,…, bundled:SPLIT, a .jsonl or .parquet "
-            "file, or package.module:name"
+            f"tasks={name!r} must be bfcl, bfcl:CATEGORY,…, tau2:DOMAIN[:SPLIT], bundled:SPLIT, "
+            "a .jsonl or .parquet file, or package.module:name"
         )
     return _imported(name)
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from llmenvs.bench.config import BenchConfig, EnvPlan, as_episodes, read_suite
 from llmenvs.bench.endpoint_config import EndpointConfig, RetryRules
 from llmenvs.bench.run import Bench, FolderRules
+from llmenvs.bench.run_files import NotWrittenError
 from llmenvs.bench.suites import suite_path
 from llmenvs.commands.bench_table import LiveFigures, show_summary
 from llmenvs.commands.engine_options import add_engine_arguments, cluster_of
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = _config(args)
         rules = FolderRules(args.overwrite, args.resume, args.retry_invalid)
-        retries = RetryRules(max_attempts=args.max_attempts, timeout_s=args.timeout)
+        retries = RetryRules(args.max_attempts, args.timeout, args.retry_wait)
         bench = Bench(config, args.out, rules=retries, engine=args.engine)
         with cluster_of(args), bench.opened(rules):
             return _run(bench, args, errors)
@@ -77,7 +78,7 @@ def _run(bench: Bench, args: argparse.Namespace, errors: Console) -> int:
     try:
         with progress_bar("bench", total=bench.num_left, shown=args.progress) as bar:
             summary = bench.run(lambda record: bar.advance(live.add(record)))
-    except OSError as error:
+    except NotWrittenError as error:
         errors.print(
             f"llmenvs bench: stopped: {error}; what was played is kept, and the same command "
             "goes on from here"
@@ -157,6 +158,13 @@ def _add_endpoint_options(group: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--timeout", type=float, default=300.0, metavar="S", help="of a request")
     group.add_argument("--max-attempts", type=int, default=6, help="of a request")
+    group.add_argument(
+        "--retry-wait",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="at most, before the second attempt; it doubles with each",
+    )
     group.add_argument("--price-in", type=float, help="of a million prompt tokens")
     group.add_argument("--price-out", type=float, help="of a million completion tokens")
 

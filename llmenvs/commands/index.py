@@ -188,7 +188,7 @@ def _search(args: argparse.Namespace) -> None:
 
 def _serve(args: argparse.Namespace) -> None:
     service: Any = import_extra("llmenvs.retrievers.service", extra="search")
-    server: Any = import_extra("llmenvs.retrievers.server", extra="search")
+    server: Any = import_extra("llmenvs.web_server", extra="search")
     token = None
     if args.token_file is not None:
         token = args.token_file.read_text("utf-8").strip()

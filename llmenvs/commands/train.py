@@ -50,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, help=algorithm.summary, description=algorithm.summary, allow_abbrev=False
         )
         _add_run_options(command)
+        if not algorithm.plays:
+            _add_data_option(command)
         add_options(command.add_argument_group("the run"), TrainConfig, skip=_APART)  # type: ignore[arg-type]
         add_options(command.add_argument_group(f"settings of {name}"), algorithm.settings)  # type: ignore[arg-type]
 
@@ -82,7 +84,7 @@ def _train(config: TrainConfig, args: argparse.Namespace) -> int:
         )
     except TrainingStopped as error:
         if is_main():
-            _complain(f"stopped: {error}")
+            _complain(f"stopped: {with_flags(str(error), _names(args.algorithm))}")
         return EXIT_STOPPED
     except MainProcessFailed:  # which has said why
         return EXIT_USAGE
@@ -143,6 +145,17 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="show a bar on standard error",
+    )
+
+
+def _add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from-oracle",
+        action="store_const",
+        dest="data",
+        const="oracle",
+        default=argparse.SUPPRESS,  # --data has the default
+        help="learn from episodes of the environment's oracle, as --data oracle says",
     )
 
 

@@ -121,7 +121,7 @@ def dataset_of(name: str, config: str) -> Any:
     """
     from llmenvs.integrations.versions import check_version
 
-    check_version("reasoning-gym", tested="0.1.25")
+    check_version("reasoning-gym", tested="0.1.25", extra="reasoning-gym")
     import reasoning_gym  # type: ignore[import-untyped]  # it has no type information
     from reasoning_gym.factory import DATASETS  # type: ignore[import-untyped]  # likewise
 

@@ -50,7 +50,7 @@ def dataset_of(
     env: TextEnv[Any], *, num_prompts: int, seed: int, task_fields: Sequence[str]
 ) -> Any:
     """Return `prompt_dataset` of an environment that is made."""
-    check_version("trl", tested=TESTED)
+    check_version("trl", tested=TESTED, extra="trl")
     if num_prompts < 1:
         raise ValueError(f"num_prompts must be at least 1, got {num_prompts}")
     from datasets import Dataset  # type: ignore[import-untyped]  # it has no type information

@@ -49,7 +49,7 @@ def rollout_function(
         ValueError: there is no such environment. When called: prompts that name no episode or are
             no whole groups, or a chat template that cannot be used; the message says what to do.
     """
-    check_version("trl", tested=TESTED)
+    check_version("trl", tested=TESTED, extra="trl")
     make_text_env(env_id, **(env_options or {}))
     return _Rollouts(
         env_id,

@@ -72,7 +72,7 @@ def tool_environment(
     >>> environment.get_reward()
     1.0
     """
-    check_version("trl", tested=TESTED)
+    check_version("trl", tested=TESTED, extra="trl")
     if tokenizer is not None:
         check_tool_template(tokenizer)
     schemas = _shared_tools(env_id, env_options)

@@ -18,7 +18,7 @@ def check_version(package: str, *, tested: str, extra: str | None = None) -> Non
     Args:
         package: its name on PyPI.
         tested: the version that the adapter was tested with.
-        extra: of llmenvs, that brings the package; named as the package by default.
+        extra: of llmenvs, that brings the package; None where you bring it yourself.
 
     Raises:
         ImportError: it is not installed; the message says how to install it.
@@ -29,8 +29,11 @@ def check_version(package: str, *, tested: str, extra: str | None = None) -> Non
     try:
         installed = version(package)
     except PackageNotFoundError:
+        wanted = f"{package}=={tested}" if extra is None else f"llmenvs[{extra}]"
         raise ImportError(
-            f"{package} is not installed: pip install 'llmenvs[{extra or package}]'", name=package
+            f"{package} is not installed: pip install '{wanted}'; "
+            "docs/integrations.md says what goes with it",
+            name=package,
         ) from None
     if installed != tested:
         warnings.warn(

@@ -1,7 +1,7 @@
-"""Environments for the tests of runs of training, and torch on one thread."""
+"""Environments and a small language model for the tests of training, and torch on one thread."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -9,7 +9,10 @@ import pytest
 import torch
 
 from llmenvs import Turn
+from llmenvs.agents.causal_lm import CausalLM
+from llmenvs.agents.policy import TransformerPolicy
 from llmenvs.testing import GuessDigitEnv, HiddenDigit
+from llmenvs.tokenizers import TransformersTokenizer
 from llmenvs.verifiers import Status, Verdict
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -71,3 +74,55 @@ def registered() -> Iterator[None]:
     yield
     for env_id in entry_points:
         del gym.registry[env_id]
+
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def make_chat_policy(
+    *, template: str | None = CHATML, max_length: int = 512, seed: int = 0, **options: Any
+) -> Any:
+    """Return a Llama of two thin layers over bytes, with a chat template."""
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    rust = tokenizers.Tokenizer(tokenizers.models.BPE())
+    rust.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    rust.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<|im_start|>", "<|im_end|>"],
+        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    rust.train_from_iterator(["user assistant guess a digit"] * 5, trainer)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=rust, eos_token="<|im_end|>", clean_up_tokenization_spaces=False
+    )
+    tokenizer.chat_template = template
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=max_length,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    model = transformers.LlamaForCausalLM(config)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.copy_(torch.ones(()) if parameter.dim() == 1 else noise * 0.2)
+    return TransformerPolicy(CausalLM(model), TransformersTokenizer(tokenizer), **options)
+
+
+@pytest.fixture(scope="session")
+def chat_policy() -> Callable[..., Any]:
+    """Return the maker of a small language model of transformers with a chat template."""
+    return make_chat_policy

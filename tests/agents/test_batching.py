@@ -41,6 +41,32 @@ def test_micro_batches_keep_the_order(num_runs: list[int], size: int | None) -> 
     assert all(len(episodes[rows].unique()) <= (size or len(num_runs)) for rows in cuts)
 
 
+@given(runs, st.one_of(st.none(), st.integers(1, 5)), st.integers(1, 40), st.data())
+def test_micro_batches_of_so_many_tokens_hold_every_row_once_with_little_padding(
+    num_runs: list[int], size: int | None, max_tokens: int, data: st.DataObject
+) -> None:
+    episodes = episodes_with(num_runs)
+    lengths = torch.tensor(
+        data.draw(st.lists(st.integers(1, 12), min_size=len(episodes), max_size=len(episodes)))
+    )
+    cuts = list(micro_batches(episodes, size, lengths=lengths, max_tokens=max_tokens))
+
+    assert sorted(torch.cat(cuts).tolist()) == list(range(len(episodes)))
+    longest = [int(lengths[rows].max()) for rows in cuts]
+    assert longest == sorted(longest, reverse=True)
+    for rows in cuts:
+        held = len(episodes[rows].unique())
+        assert held == 1 or len(rows) * int(lengths[rows].max()) <= max_tokens
+        assert held <= (size or len(num_runs))
+        assert len(episodes[rows].unique_consecutive()) == held  # whole episodes, runs in order
+
+
+def test_episodes_of_like_length_are_packed() -> None:
+    lengths = torch.tensor([2, 10, 3, 9, 2])
+    cuts = micro_batches(torch.arange(5), None, lengths=lengths, max_tokens=20)
+    assert [rows.tolist() for rows in cuts] == [[1, 3], [2, 0, 4]]
+
+
 def batch(loss_mask: list[list[int]], episodes: list[int]) -> TrainingBatch:
     on = torch.tensor(loss_mask, dtype=torch.bool)
     zeros = torch.zeros(on.shape)
@@ -54,6 +80,7 @@ def test_rows_are_cut_behind_the_last_token_of_the_policy() -> None:
 
     assert rows.token_ids.tolist() == [[4, 5, 6], [0, 1, 2]]
     assert (rows.num_tokens, rows.num_episodes) == (3, 2)
+    assert rows.lengths.tolist() == [3, 2]
 
 
 AGGREGATIONS: list[tuple[Aggregation, list[list[float]]]] = [

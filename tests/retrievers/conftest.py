@@ -127,7 +127,7 @@ def serve_app() -> Iterator[Callable[[Any], str]]:
     """Serve applications from threads of this process; gives the URL of their /retrieve."""
     import uvicorn
 
-    from llmenvs.retrievers.server import listen
+    from llmenvs.web_server import listen
 
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 

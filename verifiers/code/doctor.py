@@ -71,8 +71,15 @@ def diagnose() -> Diagnosis:
         "Landlock": f"ABI {abi}" if abi else "none (it came with Linux 5.13)",
         "seccomp": "table of system calls known" if has_table else "no table for this machine",
         "bubblewrap": bubblewrap_path() or "not installed",
+        "docker": _docker(),
     }
     return Diagnosis(facts, tuple(_try(outer) for outer in Outer))
+
+
+def _docker() -> str:
+    from llmenvs.verifiers.code import docker_daemon, docker_worker  # takes time to import
+
+    return docker_daemon.describe_daemon(docker_worker.DEFAULT_IMAGE)
 
 
 def _user() -> str:

@@ -20,6 +20,7 @@ def open_sandbox(
     workers: int = 1,
     preload: Sequence[str] = (),
     outer: Outer | None = None,
+    image: str | None = None,
 ) -> Sandbox:
     """Return an open sandbox; close it, or use it in a ``with`` statement.
 
@@ -30,6 +31,8 @@ def open_sandbox(
         preload: modules that every run shall find imported already, as ``"numpy"``. Only these and
             what they require can be imported besides the standard library.
         outer: the outer layer of ``"local"``, None for the strongest that works here.
+        image: of the containers of ``"docker"``, with a ``python3`` of version 3.11 or newer and
+            what ``preload`` names; None for the one that ``llmenvs sandbox build-image`` makes.
 
     Raises:
         SandboxUnavailable: the backend cannot isolate on this machine; the message says why.
@@ -39,8 +42,10 @@ def open_sandbox(
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
     if workers < 1:
         raise ValueError(f"need workers >= 1, got {workers}")
+    if image is not None and backend != "docker":
+        raise ValueError(f"an image is for backend='docker' alone, got {image!r} for {backend!r}")
     if backend == "docker":
-        raise SandboxUnavailable("the docker backend is not part of this version")
+        return _open_docker(image, workers=workers, preload=preload)
     if sys.platform != "linux":
         raise SandboxUnavailable(
             f"code can be isolated on Linux only, and this is {sys.platform}; run on Linux, or in "
@@ -55,6 +60,15 @@ def open_sandbox(
         for layer in (Outer if outer is None else (outer,))
     ]
     return open_strongest(candidates, workers=workers)
+
+
+def _open_docker(image: str | None, *, workers: int, preload: Sequence[str]) -> Sandbox:
+    from llmenvs.verifiers.code import docker_worker  # needs an extra, and time to import
+
+    settings = docker_worker.DockerSettings(
+        docker_worker.DEFAULT_IMAGE if image is None else image, tuple(preload)
+    )
+    return docker_worker.open_docker(settings, workers=workers)
 
 
 def open_strongest(candidates: Sequence[WorkerSettings], *, workers: int) -> LocalSandbox:

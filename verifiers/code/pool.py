@@ -1,4 +1,4 @@
-"""The local sandbox: a few fork-servers, kept from run to run, and handed out to threads.
+"""Sandboxes of fork-servers: a few fork-servers, kept from run to run, and handed out to threads.
 
 Each slot has a fork-server for solutions, and one for tests once a suite is run, so that a suite
 needs no second slot and cannot wait for itself. Servers start when they are first needed, and a
@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -23,32 +24,32 @@ from llmenvs.verifiers.code.job import (
     Sandbox,
     SandboxError,
 )
-from llmenvs.verifiers.code.process import LocalProcess
+from llmenvs.verifiers.code.process import Process, Server
 from llmenvs.verifiers.code.runner import run_job
 from llmenvs.verifiers.code.self_test import refuse_open_doors
 from llmenvs.verifiers.code.worker import Worker, WorkerSettings
 
+StartServer = Callable[[tuple[str, ...]], Server]
+"""Starts a server, with modules that are preloaded beside those of the sandbox, and probes it."""
 
-class LocalSandbox:
-    """Runs jobs on this machine. See `llmenvs.verifiers.code.job.Sandbox`.
+
+class PooledSandbox:
+    """Runs jobs in fork-servers. See `llmenvs.verifiers.code.job.Sandbox`.
 
     Args:
         name: of the backend.
-        settings: of its fork-servers.
+        start_server: starts one more of its fork-servers.
         workers: most runs at a time, at least 1.
         first: a fork-server that runs already, to begin with.
-
-    Attributes:
-        settings: as given.
     """
 
     def __init__(
-        self, name: str, settings: WorkerSettings, *, workers: int, first: Worker | None = None
+        self, name: str, start_server: StartServer, *, workers: int, first: Server | None = None
     ) -> None:
         if workers < 1:
             raise ValueError(f"need workers >= 1, got {workers}")
         self._name = name
-        self.settings = settings
+        self._start_server = start_server
         self._num_workers = workers
         self._reset(first)
 
@@ -85,10 +86,10 @@ class LocalSandbox:
     ) -> None:
         self.close()
 
-    def _reset(self, first: Worker | None = None) -> None:
+    def _reset(self, first: Server | None = None) -> None:
         self._owner_pid = os.getpid()
         self._closed = threading.Event()
-        self._all = [_Slot(self.settings) for _ in range(self._num_workers)]
+        self._all = [_Slot(self._start_server) for _ in range(self._num_workers)]
         if first is not None:
             self._all[-1].keep(first)
         self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()  # the warmest first
@@ -107,11 +108,11 @@ class LocalSandbox:
 class _Slot:
     """Room for one run: its fork-servers, by what they are for, which one thread uses at a time."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._settings = settings
-        self._workers: dict[str, Worker] = {}
+    def __init__(self, start_server: StartServer) -> None:
+        self._start_server = start_server
+        self._workers: dict[str, Server] = {}
 
-    def keep(self, worker: Worker) -> None:
+    def keep(self, worker: Server) -> None:
         """Use a server that runs already."""
         self._workers["solutions"] = worker
 
@@ -143,28 +144,52 @@ class _Slot:
         for worker in self._workers.values():
             worker.forget()
 
-    def _start_tests(self, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
+    def _start_tests(self, limits: Limits, job: bytes, stdin: bytes | None) -> Process:
         # The tests wait for the solution, so their clock must not run out before its own.
         limits = replace(limits, wall_s=2 * limits.wall_s)
         return self._start("pytest" if b"pytest" in job else "tests", limits, job, stdin)
 
-    def _start(self, purpose: str, limits: Limits, job: bytes, stdin: bytes | None) -> LocalProcess:
+    def _start(self, purpose: str, limits: Limits, job: bytes, stdin: bytes | None) -> Process:
         worker = self._workers.pop(purpose, None)
         if worker is not None:
             try:
-                process = LocalProcess(worker, limits, job, stdin=stdin)
+                process = worker.start_process(limits, job, stdin=stdin)
             except SandboxError:  # lost while it was idle: nothing was delivered to it
                 worker.close()
             else:
                 self._workers[purpose] = worker
                 return process
-        settings = _with_pytest(self._settings) if purpose == "pytest" else self._settings
-        worker = self._workers[purpose] = start_probed(settings)
-        return LocalProcess(worker, limits, job, stdin=stdin)
+        worker = self._start_server(("pytest",) if purpose == "pytest" else ())
+        self._workers[purpose] = worker
+        return worker.start_process(limits, job, stdin=stdin)
 
 
-def _with_pytest(settings: WorkerSettings) -> WorkerSettings:
-    preload = (*settings.preload, "pytest")
+class LocalSandbox(PooledSandbox):
+    """Runs jobs on this machine.
+
+    Args:
+        name: of the backend.
+        settings: of its fork-servers.
+        workers: most runs at a time, at least 1.
+        first: a fork-server that runs already, to begin with.
+
+    Attributes:
+        settings: as given.
+    """
+
+    def __init__(
+        self, name: str, settings: WorkerSettings, *, workers: int, first: Worker | None = None
+    ) -> None:
+        self.settings = settings
+        super().__init__(name, partial(_start_local, settings), workers=workers, first=first)
+
+
+def _start_local(settings: WorkerSettings, preload: tuple[str, ...]) -> Worker:
+    return start_probed(_preloading(settings, preload) if preload else settings)
+
+
+def _preloading(settings: WorkerSettings, preload: tuple[str, ...]) -> WorkerSettings:
+    preload = (*settings.preload, *preload)
     try:
         return replace(settings, preload=preload, exposure=find_exposure(preload))
     except ValueError as error:

@@ -8,11 +8,14 @@ import os
 import select
 import time
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from llmenvs.verifiers.code.job import Limits
+from llmenvs.verifiers.code.memory_file import file_with
 from llmenvs.verifiers.code.protocol import read_frame
-from llmenvs.verifiers.code.worker import Worker
+
+if TYPE_CHECKING:
+    from llmenvs.verifiers.code.worker import Worker
 
 STDERR_BYTES = 1 << 16
 GRACE_S = 5.0
@@ -80,6 +83,26 @@ class Process(Protocol):
         ...
 
 
+class Server(Protocol):
+    """A fork-server as the pool sees it: it runs one process at a time."""
+
+    def start_process(self, limits: Limits, job: bytes, *, stdin: bytes | None) -> Process:
+        """Start a process with the first frame of its job.
+
+        Raises:
+            SandboxError: the server is gone; nothing was delivered.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the server and whatever runs in it."""
+        ...
+
+    def forget(self) -> None:
+        """Let go of the server in a process that was forked from its owner."""
+        ...
+
+
 class LocalProcess:
     """A process of a fork-server on this machine: its pipes are ours.
 
@@ -96,7 +119,7 @@ class LocalProcess:
     """
 
     def __init__(
-        self, worker: Worker, limits: Limits, job: bytes, *, stdin: bytes | None, seed: int = 0
+        self, worker: "Worker", limits: Limits, job: bytes, *, stdin: bytes | None, seed: int = 0
     ) -> None:
         self.overflow = ""
         self._worker = worker
@@ -120,7 +143,7 @@ class LocalProcess:
                 watch = stdin is None or name != "result"
                 theirs.append(self._open_output(name, most, watch=watch))
             if stdin is not None:
-                theirs.append(_file_with(stdin))
+                theirs.append(file_with(stdin))
             worker.request(limits, seed=seed, fds=theirs)
         except BaseException:
             self._release()
@@ -251,13 +274,3 @@ class LocalProcess:
             with suppress(OSError):
                 os.close(fd)
         self._input = -1
-
-
-def _file_with(data: bytes) -> int:
-    """Return a file in memory: no pipe to keep filled while the program reads, and it can seek."""
-    file = os.memfd_create("stdin", os.MFD_CLOEXEC)
-    written = 0
-    while written < len(data):
-        written += os.write(file, data[written:])
-    os.lseek(file, 0, os.SEEK_SET)
-    return file

@@ -8,15 +8,14 @@ from typing import Any
 
 from llmenvs.verifiers.code.exposure import FOLDER
 from llmenvs.verifiers.code.job import Ending, Limits, SandboxError, StdinJob
-from llmenvs.verifiers.code.process import LocalProcess
+from llmenvs.verifiers.code.process import Server
 from llmenvs.verifiers.code.runner import run_program
-from llmenvs.verifiers.code.worker import Worker
 
 LIMITS = Limits(cpu_s=20.0, wall_s=60.0)
 MIN_DOORS = 30
 
 
-def refuse_open_doors(worker: Worker) -> None:
+def refuse_open_doors(worker: Server) -> None:
     """Probe a fork-server.
 
     Raises:
@@ -31,7 +30,7 @@ def refuse_open_doors(worker: Worker) -> None:
         raise SandboxError(f"isolated too far, for code has not {' nor '.join(broken)}")
 
 
-def probe(worker: Worker) -> dict[str, dict[str, str]]:
+def probe(worker: Server) -> dict[str, dict[str, str]]:
     """Return of each door and each need why it failed, "" where it did not.
 
     Raises:
@@ -39,7 +38,7 @@ def probe(worker: Worker) -> dict[str, dict[str, str]]:
     """
     job = StdinJob(_probe_source(), f"{_host_file()}\n")
     result = run_program(
-        job, LIMITS, lambda data, stdin: LocalProcess(worker, LIMITS, data, stdin=stdin)
+        job, LIMITS, lambda data, stdin: worker.start_process(LIMITS, data, stdin=stdin)
     )
     if result.ending is not Ending.FINISHED:
         errors = result.stderr.decode(errors="replace").strip()[-300:]

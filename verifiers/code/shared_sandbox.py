@@ -18,19 +18,28 @@ class SharedSandboxes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[tuple[str | None, int, tuple[str, ...]], Sandbox] = {}
+        self._open: dict[tuple[str | None, int, tuple[str, ...], str | None], Sandbox] = {}
         self._registered = False
 
-    def get(self, backend: str | None, *, workers: int, preload: Sequence[str]) -> Sandbox:
+    def get(
+        self,
+        backend: str | None,
+        *,
+        workers: int,
+        preload: Sequence[str],
+        image: str | None = None,
+    ) -> Sandbox:
         """Return the sandbox, opening it if it is not open yet; parameters as `open_sandbox`."""
-        key = (backend, workers, tuple(preload))
+        key = (backend, workers, tuple(preload), image)
         with self._lock:
             if not self._registered:
                 atexit.register(self.close)
                 os.register_at_fork(after_in_child=self._forget)
                 self._registered = True
             if key not in self._open:
-                self._open[key] = open_sandbox(backend, workers=workers, preload=preload)
+                self._open[key] = open_sandbox(
+                    backend, workers=workers, preload=preload, image=image
+                )
             return self._open[key]
 
     def close(self) -> None:

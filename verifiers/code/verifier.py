@@ -57,6 +57,7 @@ class CodeVerifier:
             that a verdict takes at most ``wall_s`` seconds, and twice that for a suite of tests.
         workers: programs that run at a time, at least 1; further threads wait.
         preload: modules that every program finds imported already, as ``"numpy"``.
+        image: of the containers of ``"docker"``, see `open_sandbox`.
 
     Raises:
         ValueError: an option or, on a call, the target is not as it must be.
@@ -85,6 +86,7 @@ class CodeVerifier:
         limits: Limits | Mapping[str, float] | None = None,
         workers: int = 2,
         preload: Sequence[str] = (),
+        image: str | None = None,
     ) -> None:
         if scoring not in ("all", "share"):
             raise ValueError(f"scoring must be 'all' or 'share', got {scoring!r}")
@@ -106,6 +108,9 @@ class CodeVerifier:
         self.workers = workers
         self.preload = tuple(preload)
         self._asked_backend = backend
+        if image is not None and backend != "docker":
+            raise ValueError(f"an image is for backend='docker' alone, got {image!r}")
+        self._image = image
 
     @property
     def backend(self) -> str:
@@ -151,7 +156,9 @@ class CodeVerifier:
         return self._verdict(outcome, code, unsafe=sandbox.name == UNSAFE)
 
     def _sandbox(self) -> Sandbox:
-        return SHARED.get(self._asked_backend, workers=self.workers, preload=self.preload)
+        return SHARED.get(
+            self._asked_backend, workers=self.workers, preload=self.preload, image=self._image
+        )
 
     def _verdict(self, outcome: Outcome, code: str, *, unsafe: bool) -> Verdict:
         success = outcome.all_passed

@@ -24,10 +24,13 @@ from llmenvs.verifiers.code.outer import (
     bubblewrap_path,
     server_command,
 )
+from llmenvs.verifiers.code.process import LocalProcess, Process
 
 START_TIMEOUT_S = 60.0
 _MAX_MESSAGE = 1 << 16
-_OWN_USER_THREADS = 64
+OWN_USER_THREADS = 64
+"""Of a run whose user is its own."""
+
 _SHARED_USER_THREADS = 4096
 _FIRST_UID = 61184
 _NUM_UIDS = 4096
@@ -78,6 +81,10 @@ class Worker:
             os.close(owner_fd)
         self.start_s = time.monotonic() - start
 
+    def start_process(self, limits: Limits, job: bytes, *, stdin: bytes | None) -> Process:
+        """Start a process; see `llmenvs.verifiers.code.process.Server`."""
+        return LocalProcess(self, limits, job, stdin=stdin)
+
     def request(self, limits: Limits, *, seed: int, fds: Sequence[int]) -> None:
         """Ask for a run.
 
@@ -90,7 +97,7 @@ class Worker:
         Raises:
             SandboxError: the server is gone.
         """
-        message = _encode_request(limits, seed)
+        message = encode_request(limits, seed)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
         try:
             self.socket.sendmsg([message], rights)
@@ -154,7 +161,8 @@ class Worker:
 
 
 @lru_cache(maxsize=64)
-def _encode_request(limits: Limits, seed: int) -> bytes:
+def encode_request(limits: Limits, seed: int) -> bytes:
+    """Return what a fork-server is asked for a run with."""
     return json.dumps({**asdict(limits), "seed": seed}).encode()
 
 
@@ -198,9 +206,9 @@ def _config(settings: WorkerSettings, owner_fd: int) -> dict[str, Any]:
         "landlock": settings.isolated and landlock.landlock_abi() > 0,
         "seccomp": settings.isolated,
         "privileges": settings.isolated,
-        "uid": _next_uid() if as_root else None,
+        "uid": next_uid() if as_root else None,
         "kept_capability": _kept_capability(settings) if as_root and not mounted else None,
-        "threads": _OWN_USER_THREADS if mounted or as_root else _SHARED_USER_THREADS,
+        "threads": OWN_USER_THREADS if mounted or as_root else _SHARED_USER_THREADS,
     }
 
 
@@ -219,6 +227,7 @@ def _kept_capability(settings: WorkerSettings) -> int | None:
 _uid_counter = iter(range(1 << 62))
 
 
-def _next_uid() -> int:
+def next_uid() -> int:
+    """Return a user for a new fork-server."""
     # One user for each server: the kernel counts threads by user, over the whole machine.
     return _FIRST_UID + (os.getpid() * 61 + next(_uid_counter)) % _NUM_UIDS

@@ -127,6 +127,7 @@ def test_another_runs_folder_is_refused_and_may_be_overwritten(
         (["--suite", "tools"], "give --env, one or several, or --suite, and not both"),
         (["--episodes", "some"], "--episodes must be a whole number, got 'some'"),
         (["--policy", "openai"], "--policy openai needs --base-url and --model"),
+        (["--model", "m"], "model goes with the policies openai and hf, got 'random'"),
         (["--base-url", "http://x/v1"], "--base-url goes with --policy openai"),
         (["--env-option", "Other-v0:max_turns=3"], "is of none of the environments"),
         (["--policy", "orakel"], "no policy 'orakel': there are oracle, random, noop, openai, hf"),
@@ -170,6 +171,60 @@ def test_every_kind_of_entry_point_is_a_policy(
     bench(tmp_path / "out", policy=f"mine:{kind}", episodes=3)
 
     assert summary(tmp_path / "out")["reward_mean"] == -20.0
+
+
+FLAKY = """
+from pathlib import Path
+from llmenvs import Completion
+class Flaky:
+    def act(self, prompts):
+        if Path({flag!r}).exists():
+            raise ConnectionError("gone")
+        return [Completion("up") for _ in prompts]
+class AsyncFlaky:
+    async def act_one(self, prompt):
+        return Flaky().act([prompt])[0]
+"""
+
+
+@pytest.mark.parametrize("kind", ["Flaky", "AsyncFlaky"])
+def test_a_policy_that_fails_on_all_that_is_left_ends_a_new_run_and_not_a_resumed_one(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag, out = tmp_path / "flag", tmp_path / "out"
+    (tmp_path / "flaky.py").write_text(FLAKY.format(flag=str(flag)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("flaky", None)
+    flag.touch()
+
+    assert bench(out, policy=f"flaky:{kind}", episodes=3) == 1
+    assert "stopped: ConnectionError: gone" in capsys.readouterr().err
+    assert not (out / "episodes.jsonl").exists()
+    flag.unlink()
+    assert bench(out, policy=f"flaky:{kind}", episodes=3) == 0
+    flag.touch()
+    assert bench(out, "--resume", policy=f"flaky:{kind}", episodes=6) == 0
+    result = summary(out)
+    assert (result["episodes"], result["valid_share"]) == (6, 0.5)
+    assert result["failures"]["undecided"] == 3
+
+
+@pytest.mark.slow
+def test_a_model_of_a_folder_plays_with_its_own_tokens(tmp_path: Path) -> None:
+    from llmenvs.agents.model_files import save_model
+    from llmenvs.agents.policy import TransformerPolicy
+    from llmenvs.agents.transformer import Transformer, TransformerConfig
+    from llmenvs.tokenizers import ByteTokenizer
+
+    tokenizer = ByteTokenizer()
+    config = TransformerConfig(vocab_size=tokenizer.vocab_size, max_length=2_048)
+    save_model(tmp_path / "model", TransformerPolicy(Transformer(config, seed=0), tokenizer))
+    words = ["--model", str(tmp_path / "model"), "--max-new-tokens", "4"]
+
+    assert bench(tmp_path / "out", *words, policy="hf", episodes=2) == 0
+    rows = episodes(tmp_path / "out").values()
+    assert all(row["valid"] and any(x is not None for x in row["logprobs"]) for row in rows)
+    assert bench(tmp_path / "other", "--model", str(tmp_path), policy="hf", episodes=2) == 2
 
 
 def test_scripted_policies_are_those_of_the_environment() -> None:

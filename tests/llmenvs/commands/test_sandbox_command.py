@@ -27,3 +27,20 @@ def test_the_doctor_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
 
     for word in ("Landlock", "seccomp", "bubblewrap", "namespaces", "open_sandbox()"):
         assert word in text
+
+
+def test_the_doctor_says_why_there_is_no_docker(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    main(["sandbox", "doctor"])
+    assert "docker:" in (text := capsys.readouterr().out)
+    assert "unix:///nowhere/docker.sock" in text or "pip install" in text
+
+
+def test_an_image_without_a_daemon_is_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    assert main(["sandbox", "build-image"]) == 1
+    assert "llmenvs sandbox build-image: " in capsys.readouterr().err

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
+from llmenvs.envs.math_answer import MathAnswerEnv
 from llmenvs.trajectory import StopReason, Trajectory
 from llmenvs.transcript import Transcript
+from llmenvs.verifiers import Status, Verdict
 
 MOVES = [f"<action>{move}</action>" for move in ("up", "down", "left", "right")]
 CHATML = (
@@ -28,6 +31,14 @@ def one_step_options() -> dict[str, Any]:
     """Options of a grid world of four cells, one move from its goal."""
     task = {"task_id": "near", "width": 2, "height": 2, "start": [0, 0], "terminals": [[1, 0, 5.0]]}
     return {"tasks": [task], "max_turns": 4}
+
+
+@pytest.fixture(scope="session")
+def undecided_env_id() -> str:
+    """Return the id of an environment none of whose answers can be decided."""
+    env_id = "llmenvs-tests/Undecided-v0"
+    gymnasium.register(env_id, _undecided_env)
+    return env_id
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +109,13 @@ def tool_template() -> str:
     """Qwen3's chat template, as TRL has it."""
     trl = pytest.importorskip("trl")
     return (Path(trl.__path__[0]) / "chat_templates" / "qwen3.jinja").read_text()
+
+
+def _undecided_env(**options: Any) -> MathAnswerEnv:
+    def lost(completion: str, target: object) -> Verdict:
+        return Verdict.undecided(Status.ERROR, reason="the worker was lost")
+
+    return MathAnswerEnv(verifier=lost, **options)
 
 
 def _random_trajectory(seed: int) -> Trajectory:

@@ -1,6 +1,6 @@
 """Run the attacks of attacks.toml in one kind of sandbox, and print a JSON object for each row.
 
-    python attack_runner.py bubblewrap | namespaces | landlock  [--quick]
+    python attack_runner.py bubblewrap | namespaces | landlock | docker  [--quick]
 
 A program of its own, so that tests can run it as another user. After each attack (each tenth, with
 ``--quick``) three honest solutions must pass in the same sandbox. It knows no sandbox but an
@@ -98,14 +98,21 @@ def attacks(*, quick: bool) -> list[tuple[str, str, str]]:
     ]
 
 
+def open_arrangement(name: str) -> Sandbox:
+    """Return the sandbox of an outer layer, or of containers."""
+    if name == "docker":
+        return open_sandbox("docker")
+    return open_sandbox("local", outer=Outer(name))
+
+
 def main() -> int:
     """Run all attacks; the status is 1 if one passed, or an honest solution did not."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("outer", type=Outer)
+    parser.add_argument("arrangement", choices=[*Outer, "docker"])
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     status = 0
-    with open_sandbox("local", outer=args.outer) as sandbox:
+    with open_arrangement(args.arrangement) as sandbox:
         for index, (name, form, source) in enumerate(attacks(quick=args.quick)):
             start = time.monotonic()
             passed = passes(sandbox, form, source, LIMITS)
@@ -116,6 +123,7 @@ def main() -> int:
             if passed or row["honest_failed"]:
                 status = 1
             sys.stdout.write(f"{json.dumps(row)}\n")
+            sys.stdout.flush()
     return status
 
 

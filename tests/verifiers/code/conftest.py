@@ -1,12 +1,15 @@
 """Sandboxes for the tests, and the arrangements that this machine can have."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,3 +77,49 @@ def python_command(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     switch = [f"--reuid={OTHER_UID}", f"--regid={OTHER_UID}", "--clear-groups"]
     clean = ["env", "-i", f"PYTHONPATH={paths}", f"PATH={os.environ['PATH']}"]
     yield ["setpriv", *switch, *clean, "PYTHONDONTWRITEBYTECODE=1", python]
+
+
+@contextmanager
+def running_engine(*options: str) -> Iterator[dict[str, Any]]:
+    """A Docker engine of our own: its address and its pid. See docker_engine.py."""
+    command = [sys.executable, str(Path(__file__).with_name("docker_engine.py")), *options]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        told: dict[str, Any] = json.loads(process.stdout.readline() or '{"problem": "it ended"}')
+        if "problem" in told:
+            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            refuse(f"no private Docker engine: {told['problem']}")
+        yield told
+
+
+@pytest.fixture(scope="session")
+def docker_address() -> Iterator[str]:
+    """Where a Docker engine of these tests answers, with the image of this Python."""
+    pytest.importorskip("docker")
+    from llmenvs.verifiers.code.docker_image import build_image
+    from llmenvs.verifiers.code.docker_worker import DEFAULT_IMAGE
+
+    with running_engine() as engine, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", engine["address"])
+        build_image(DEFAULT_IMAGE)
+        yield engine["address"]
+
+
+@pytest.fixture
+def docker_host(docker_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same, as the daemon that is found by default."""
+    monkeypatch.setenv("DOCKER_HOST", docker_address)
+    return docker_address
+
+
+@pytest.fixture
+def start_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Starts an engine that a test may break, as the daemon that is found by default."""
+    with ExitStack() as stack:
+
+        def start(*options: str) -> dict[str, Any]:
+            engine = stack.enter_context(running_engine(*options))
+            monkeypatch.setenv("DOCKER_HOST", engine["address"])
+            return engine
+
+        yield start

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from llmenvs.verifiers.code.outer import Outer
 RUNNER = Path(__file__).with_name("attack_runner.py")
 
 
-def attack(command: list[str], outer: Outer, *options: str) -> None:
+def attack(command: list[str], arrangement: str, *options: str) -> None:
     run = subprocess.run(
-        [*command, str(RUNNER), outer, *options],
+        [*command, str(RUNNER), arrangement, *options],
         capture_output=True,
         text=True,
         cwd="/",
@@ -36,3 +37,8 @@ def test_no_quick_attack_passes(outer: Outer, python_command: list[str]) -> None
 @pytest.mark.slow
 def test_no_attack_passes(outer: Outer, python_command: list[str]) -> None:
     attack(python_command, outer)
+
+
+@pytest.mark.slow
+def test_no_attack_passes_in_a_container(docker_host: str) -> None:
+    attack([sys.executable], "docker")
