@@ -47,6 +47,8 @@ bench: .venv/dev-installed  ## the benchmarks, each against a peer in the same r
 	$(BIN)/python benchmarks/report_page.py
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/bench_endpoint.py
+	$(BIN)/python benchmarks/ray_scaling.py
+	$(BIN)/python benchmarks/training_memory.py
 	$(BIN)/python benchmarks/demo_learning.py
 
 scorecard: .venv/dev-installed  ## the attack suite, against our verifiers and others

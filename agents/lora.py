@@ -50,7 +50,7 @@ def add_lora(model: nn.Module, *, rank: int, seed: int) -> None:
     try:
         from peft import LoraConfig
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("lora_rank needs peft: pip install peft") from error
+        raise ModuleNotFoundError("lora_rank needs peft: pip install 'llmenvs[lora]'") from error
     settings = LoraConfig(
         r=rank, lora_alpha=_ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
     )
