@@ -60,7 +60,9 @@ def _remote(policy: TransformerPolicy, config: TrainConfig, folder: Path) -> Tra
     try:
         from llmenvs.agents.remote_policy import HAND_OVERS, RemotePolicy
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("sampler_url needs httpx: pip install 'llmenvs[remote]'") from error
+        raise ModuleNotFoundError(
+            "sampler_url needs httpx: pip install 'llmenvs[remote]'"
+        ) from error
     if not can_save(policy):
         raise ValueError("sampler_url needs a model that can be saved for the server")
     return RemotePolicy(
