@@ -14,7 +14,7 @@ from typing import Any
 
 def main() -> None:
     """Serve one request."""
-    from math_verify import (  # type: ignore[import-not-found]  # it has its own environment
+    from math_verify import (  # it has its own environment
         ExprExtractionConfig,
         LatexExtractionConfig,
         parse,
