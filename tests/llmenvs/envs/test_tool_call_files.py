@@ -233,7 +233,7 @@ def test_a_bad_row_is_named_with_its_file_line_and_field(
         ("a.json", b'[\n{"query": "\xff"}]', r"a\.json:2: is not UTF-8"),
         ("a.json", b"[{", r"a\.json: is not JSON"),
         ("a.json", b"[" * 100_000, r"a\.json: is not JSON"),
-        ("a.jsonl", b'{"tools": ' + b"[" * 100_000, r"a\.jsonl: a row is nested too deep"),
+        ("a.jsonl", b'{"tools": ' + b"[" * 100_000, r"a\.jsonl:1: is nested too deep"),
         ("a.json", b"{}", r"a\.json: must be a JSON list of rows, got dict"),
         ("a.json", b"[1]", r"a\.json: row 0: must be an object, got 1"),
         ("a.json", b"[]", r"a\.json: there is no task in it"),
