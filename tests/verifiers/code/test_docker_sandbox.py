@@ -173,6 +173,7 @@ def test_a_container_lost_while_idle_is_replaced_unnoticed(client: Any) -> None:
         assert sandbox.run(ECHO, LIMITS).calls == (Returned(1),)
 
 
+@pytest.mark.slow
 def test_a_close_ends_a_run_and_leaves_no_container(client: Any) -> None:
     before = ours(client, os.getpid())
     sandbox = open_sandbox("docker")
