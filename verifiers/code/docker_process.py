@@ -3,6 +3,7 @@
 import json
 import select
 import socket
+import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -39,6 +40,7 @@ class FrameStream:
         self._unsent = bytearray()
         self._frames: deque[tuple[int, bytes]] = deque()
         self._ended = False
+        self._waiting = threading.Lock()  # held while a thread waits for a frame
 
     def send(self, data: bytes) -> None:
         """Send packed frames; what the daemon does not take yet goes out while one waits."""
@@ -51,7 +53,30 @@ class FrameStream:
         Raises:
             ConnectionError: there will be none.
         """
-        deadline = time.monotonic() + timeout_s
+        with self._waiting:
+            return self._next_frame(time.monotonic() + timeout_s)
+
+    def is_open(self) -> bool:
+        """Return whether the container still answers, as far as this side has heard."""
+        self._read()
+        return not self._ended
+
+    def close(self) -> None:
+        """Let go of the container, which ends it; wakes another thread that waits for a frame."""
+        self._ended = True
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        # Not before a thread that waits has woken: the kernel looks its descriptor up once more,
+        # which by then would be that of another file.
+        with self._waiting:
+            self.forget()
+
+    def forget(self) -> None:
+        """Let go of a socket that another process goes on using."""
+        self._ended = True
+        self._socket.close()
+
+    def _next_frame(self, deadline: float) -> tuple[int, bytes] | None:
         poll = select.poll()
         while not self._frames:
             if self._ended:
@@ -66,22 +91,6 @@ class FrameStream:
                 if events & ~select.POLLOUT:
                     self._read()
         return self._frames.popleft()
-
-    def is_open(self) -> bool:
-        """Return whether the container still answers, as far as this side has heard."""
-        self._read()
-        return not self._ended
-
-    def close(self) -> None:
-        """Let go of the container, which ends it; wakes another thread that waits for a frame."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self.forget()
-
-    def forget(self) -> None:
-        """Let go of a socket that another process goes on using."""
-        self._ended = True
-        self._socket.close()
 
     def _write(self) -> None:
         try:

@@ -173,7 +173,6 @@ def test_a_container_lost_while_idle_is_replaced_unnoticed(client: Any) -> None:
         assert sandbox.run(ECHO, LIMITS).calls == (Returned(1),)
 
 
-@pytest.mark.slow
 def test_a_close_ends_a_run_and_leaves_no_container(client: Any) -> None:
     before = ours(client, os.getpid())
     sandbox = open_sandbox("docker")
@@ -181,12 +180,9 @@ def test_a_close_ends_a_run_and_leaves_no_container(client: Any) -> None:
     slow = StdinJob("import time; time.sleep(60)")
     thread = threading.Thread(target=lambda: results.append(sandbox.run(slow, LIMITS)))
     thread.start()
-    deadline = time.monotonic() + 30.0
-    while set(ours(client, os.getpid())) == set(before) and time.monotonic() < deadline:
-        time.sleep(0.1)  # a busy machine takes its time to start a container
-    time.sleep(4.0)
+    time.sleep(2.0)
     sandbox.close()
-    thread.join(timeout=40)
+    thread.join(timeout=20)
 
     assert [result.ending for result in results] == [Ending.WORKER_LOST]
     assert set(ours(client, os.getpid())) == set(before)
