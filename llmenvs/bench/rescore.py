@@ -14,7 +14,7 @@ from llmenvs.bench.episode_record import FILE_NAME, EpisodeRecord, read_episodes
 from llmenvs.bench.failures import failures_of
 from llmenvs.bench.records import write_summary
 from llmenvs.bench.run_files import read_owner, write_records, write_whole
-from llmenvs.bench.summary import figures, groups_by
+from llmenvs.bench.summary import run_figures
 from llmenvs.trajectory import StopReason
 from llmenvs.verifiers import Verdict, score_many
 from llmenvs.verifiers.registry import load_verifier
@@ -140,21 +140,14 @@ def _summary(
     by_env: dict[str, list[EpisodeRecord]] = {env_id: [] for env_id in owner["envs"]}
     for record in records:
         by_env[record.env].append(record)
+    overall, per_env = run_figures(by_env, owner["dataset_hashes"])
     return {
-        **figures(records),
+        **overall,
         "cost": None,
         **_owner(owner, folder, rescoring),
         "changed": changed,
         "undecided": sum(_is_undecided(record) for record in records),
-        "per_env": {
-            env_id: {
-                **figures(found),
-                "dataset_hash": owner["dataset_hashes"][env_id],
-                "by_category": groups_by(found, lambda record: record.category),
-                "by_difficulty": groups_by(found, lambda record: record.difficulty),
-            }
-            for env_id, found in by_env.items()
-        },
+        "per_env": per_env,
     }
 
 

@@ -34,24 +34,41 @@ def summary_of(
 
     import llmenvs
 
-    everything = [record for found in records.values() for record in found]
-    overall = figures(everything)
+    overall, per_env = run_figures(records, identity["dataset_hashes"])
     return {
         **overall,
         "cost": cost_of(overall, price_in=config.price_in, price_out=config.price_out),
         **identity,
-        "per_env": {
-            env_id: {
-                **figures(found),
-                "dataset_hash": identity["dataset_hashes"][env_id],
-                "by_category": groups_by(found, lambda record: record.category),
-                "by_difficulty": groups_by(found, lambda record: record.difficulty),
-            }
-            for env_id, found in records.items()
-        },
+        "per_env": per_env,
         "ci95": "bootstrap over tasks; Wilson for success with one sample of each task",
         "versions": {"llmenvs": llmenvs.__version__, "gymnasium": gymnasium.__version__},
     }
+
+
+def run_figures(
+    records: Mapping[str, Sequence[EpisodeRecord]], dataset_hashes: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return the figures of all episodes, and those of each environment with its kinds of task.
+
+    Args:
+        records: by environment, at least one.
+        dataset_hashes: of the environments' tasks.
+    """
+    by_env = {env_id: figures(found) for env_id, found in records.items()}
+    if len(by_env) == 1:
+        overall = next(iter(by_env.values()))  # not computed twice: the intervals take long
+    else:
+        overall = figures([record for found in records.values() for record in found])
+    per_env = {
+        env_id: {
+            **by_env[env_id],
+            "dataset_hash": dataset_hashes[env_id],
+            "by_category": groups_by(found, lambda record: record.category),
+            "by_difficulty": groups_by(found, lambda record: record.difficulty),
+        }
+        for env_id, found in records.items()
+    }
+    return overall, per_env
 
 
 def figures(records: Sequence[EpisodeRecord]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 
 from llmenvs.bench.episode_record import EpisodeRecord, read_episodes
-from llmenvs.bench.report.results import plots_of, tables_of
+from llmenvs.bench.report.results import Results
 from llmenvs.bench.report.shown import ViewerData
 
 _SCRIPTS = ("viewer_text.js", "viewer_detail.js", "viewer.js")
@@ -70,12 +70,12 @@ def _episodes(folder: Path) -> Iterator[EpisodeRecord]:
 
 
 def _results(records: Sequence[EpisodeRecord], *, heading: str | None) -> str:
-    tables = tables_of(records)
+    results = Results(records)
     return "\n".join(
         [
             f"<h3>{html.escape(heading)}</h3>" if heading else "",
-            *tables,
-            f'<div class="plots">{"".join(plots_of(records))}</div>',
+            *results.tables(),
+            f'<div class="plots">{"".join(results.plots())}</div>',
         ]
     )
 

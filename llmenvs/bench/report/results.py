@@ -15,27 +15,51 @@ from llmenvs.transcript import Author
 _MOST_GROUPS = 24
 _NONE = "-"
 
-GroupOf = Callable[[EpisodeRecord], str | None]
+
+class Results:
+    """The figures of episodes, each computed once.
+
+    Args:
+        records: of a run, at least one.
+    """
+
+    def __init__(self, records: Sequence[EpisodeRecord]) -> None:
+        self._records = records
+        members: dict[str, list[EpisodeRecord]] = {}
+        for record in records:
+            members.setdefault(record.env, []).append(record)
+        self._by_env: dict[str, Mapping[str, Any]] = {
+            env: figures(found) for env, found in members.items()
+        }
+        self._is_one_env = len(members) == 1
+        self._overall = next(iter(self._by_env.values())) if self._is_one_env else figures(records)
+        self._groups = {
+            "category": groups_by(records, lambda record: record.category),
+            "difficulty": groups_by(records, lambda record: record.difficulty),
+        }
+
+    def tables(self) -> list[str]:
+        """Return the tables: by environment, category and difficulty, and the verdict's parts."""
+        rows = self._by_env if self._is_one_env else {**self._by_env, "all": self._overall}
+        made = [_environments_table(rows)]
+        made += [_groups_table(name, rows) for name, rows in self._groups.items() if len(rows) > 1]
+        if self._overall["part_means"]:
+            means = [[name, f"{mean:.3f}"] for name, mean in self._overall["part_means"].items()]
+            made.append(table("Parts of the verdict, of decided episodes", ("part", "mean"), means))
+        return made
+
+    def plots(self) -> list[str]:
+        """Return the plots: success by group, failures, rewards, turns, tokens."""
+        if len(self._groups["category"]) > 1:
+            success = _success_plot("category", self._groups["category"])
+        else:
+            success = _success_plot("environment", self._by_env)
+        return [*success, *_spread_plots(self._records)]
 
 
-def tables_of(records: Sequence[EpisodeRecord]) -> list[str]:
-    """Return the tables: by environment, category and difficulty, and the parts of the verdict."""
-    overall = figures(records)
-    made = [_environments_table(records, overall)]
-    for name, group_of in (("category", _category), ("difficulty", _difficulty)):
-        groups = groups_by(records, group_of)
-        if len(groups) > 1:
-            made.append(_groups_table(name, groups))
-    if overall["part_means"]:
-        rows = [[name, f"{mean:.3f}"] for name, mean in overall["part_means"].items()]
-        made.append(table("Parts of the verdict, of decided episodes", ("part", "mean"), rows))
-    return made
-
-
-def plots_of(records: Sequence[EpisodeRecord]) -> list[str]:
-    """Return the plots: success by group, failures, rewards, turns, tokens."""
+def _spread_plots(records: Sequence[EpisodeRecord]) -> list[str]:
     valid = [record for record in records if record.valid]
-    made = [_success_plot(records)] if valid else []
+    made = []
     failures = Counter(name.replace("_", " ") for record in records for name in record.failures)
     if failures:
         note = "how many episodes show each; one may show several"
@@ -52,13 +76,7 @@ def plots_of(records: Sequence[EpisodeRecord]) -> list[str]:
     return made
 
 
-def _environments_table(records: Sequence[EpisodeRecord], overall: Mapping[str, Any]) -> str:
-    by_env: dict[str, list[EpisodeRecord]] = {}
-    for record in records:
-        by_env.setdefault(record.env, []).append(record)
-    found: dict[str, Mapping[str, Any]] = {env: figures(members) for env, members in by_env.items()}
-    if len(found) > 1:
-        found["all"] = overall
+def _environments_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "episodes": lambda row: f"{row['episodes']:,}",
         "decided": lambda row: f"{row['valid_share']:.1%}",
@@ -105,20 +123,24 @@ def _number(value: float | None, form: str) -> str:
     return _NONE if value is None else form.format(value)
 
 
-def _success_plot(records: Sequence[EpisodeRecord]) -> str:
-    name, groups = "category", groups_by(records, _category)
-    if len(groups) < 2:
-        name, groups = "environment", groups_by(records, lambda record: record.env)
+def _success_plot(name: str, groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rates = [
-        Rate(group, row["success_mean"], row["success_ci95"], row["episodes"])
+        Rate(
+            group,
+            row["success_mean"],
+            row["success_ci95"],
+            round(row["valid_share"] * row["episodes"]),
+        )
         for group, row in groups.items()
         if row["success_mean"] is not None
     ]
+    if not rates:
+        return []  # nothing is decided
     rates.sort(key=lambda rate: -rate.value)
     note = "share of decided episodes, with its 95 % interval"
     if len(rates) > _MOST_GROUPS:
         note += f"; the {_MOST_GROUPS} lowest of {len(rates)}"
-    return rates_plot(f"Success by {name}", note, rates[-_MOST_GROUPS:])
+    return [rates_plot(f"Success by {name}", note, rates[-_MOST_GROUPS:])]
 
 
 def _binned(values: Sequence[float]) -> tuple[list[int], list[float]]:
@@ -130,14 +152,6 @@ def _binned(values: Sequence[float]) -> tuple[list[int], list[float]]:
         edges = np.linspace(low, high, 21)
     counts, _ = np.histogram(values, bins=edges)
     return counts.tolist(), edges.tolist()
-
-
-def _category(record: EpisodeRecord) -> str | None:
-    return record.category
-
-
-def _difficulty(record: EpisodeRecord) -> str | None:
-    return record.difficulty
 
 
 def _generated(record: EpisodeRecord) -> int:
