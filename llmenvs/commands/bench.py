@@ -14,14 +14,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from llmenvs.bench.config import BenchConfig, EnvPlan, as_episodes, read_suite
 from llmenvs.bench.endpoint_config import EndpointConfig, RetryRules
 from llmenvs.bench.run import Bench, FolderRules
 from llmenvs.bench.run_files import NotWrittenError
 from llmenvs.bench.suites import suite_path
 from llmenvs.commands.bench_table import LiveFigures, show_summary
+from llmenvs.commands.complaints import EXIT_INTERRUPTED, EXIT_USAGE, complain
 from llmenvs.commands.engine_options import add_engine_arguments, cluster_of
 from llmenvs.commands.options import parse_options
 from llmenvs.commands.sub_commands import add_sub_commands, run_sub_command
@@ -32,8 +31,6 @@ from llmenvs.running_episode import DEFAULT_LIMITS, RolloutLimits
 
 DESCRIPTION = "measure a policy on one or more environments"
 EXIT_STOPPED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 ENDPOINT_LIMITS = RolloutLimits(max_new_tokens=4_096, max_episode_tokens=2**20)
 """With ``--policy openai``: environments count bytes there, and the endpoint has its own limits."""
 SUB_COMMANDS = {
@@ -57,35 +54,32 @@ def run(args: argparse.Namespace) -> int:
     status = run_sub_command(args, SUB_COMMANDS)
     if status is not None:
         return status
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         config = _config(args)
         rules = FolderRules(args.overwrite, args.resume, args.retry_invalid)
         retries = RetryRules(args.max_attempts, args.timeout, args.retry_wait)
         bench = Bench(config, args.out, rules=retries, engine=args.engine)
         with cluster_of(args), bench.opened(rules):
-            return _run(bench, args, errors)
+            return _run(bench, args)
     except KeyboardInterrupt:
-        errors.print("llmenvs bench: stopped; the same command goes on from here")
+        complain("bench", "stopped; the same command goes on from here")
         return EXIT_INTERRUPTED
     except (ValueError, OSError, ModuleNotFoundError, ClusterError) as error:
-        errors.print(f"llmenvs bench: {error}")
+        complain("bench", error)
         return EXIT_USAGE
 
 
-def _run(bench: Bench, args: argparse.Namespace, errors: Console) -> int:
+def _run(bench: Bench, args: argparse.Namespace) -> int:
     live = LiveFigures()
     try:
         with progress_bar("bench", total=bench.num_left, shown=args.progress) as bar:
             summary = bench.run(lambda record: bar.advance(live.add(record)))
     except NotWrittenError as error:
-        errors.print(
-            f"llmenvs bench: stopped: {error}; what was played is kept, and the same command "
-            "goes on from here"
-        )
+        kept = "what was played is kept, and the same command goes on from here"
+        complain("bench", f"stopped: {error}; {kept}")
         return EXIT_STOPPED
     except Exception as error:  # what a policy raised on everything is a fault of its own
-        errors.print(f"llmenvs bench: stopped: {type(error).__name__}: {error}")
+        complain("bench", f"stopped: {type(error).__name__}: {error}")
         return EXIT_STOPPED
     show_summary(summary, title=f"{args.policy}, seed {bench.config.seed}", folder=args.out)
     return 0

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from llmenvs.bench.compare import Comparison, Difference, RunComparison, compare_runs
+from llmenvs.commands.complaints import EXIT_USAGE, complain
 
 DESCRIPTION = "compare two runs, task by task"
-EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and show the tables; returns the exit status."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         found = compare_runs(args.run_a, args.run_b)
     except (ValueError, OSError) as error:
-        errors.print(f"llmenvs bench compare: {error}")
+        complain("bench compare", error)
         return EXIT_USAGE
     console = Console(highlight=False, markup=False, soft_wrap=args.json)
     if args.json:

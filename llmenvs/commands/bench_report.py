@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-EXIT_USAGE = 2
+from llmenvs.commands.complaints import EXIT_USAGE, complain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,9 +39,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         count = write_report(page, args.runs, title=args.title)
     except (ValueError, OSError) as error:
-        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(
-            f"llmenvs bench report: {error}"
-        )
+        complain("bench report", error)
         return EXIT_USAGE
     Console(soft_wrap=True, highlight=False, markup=False).print(
         f"Written: {page}, {count:,} episodes. Open it in a browser."

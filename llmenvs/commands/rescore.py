@@ -13,10 +13,10 @@ from rich.console import Console
 
 from llmenvs.bench.rescore import Rescoring, rescore
 from llmenvs.commands.bench_table import show_summary
+from llmenvs.commands.complaints import EXIT_USAGE, complain
 from llmenvs.commands.options import parse_options
 
 DESCRIPTION = "score the transcripts of a run again"
-EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score again, and show the table; returns the exit status."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     folder = args.run_folder
     out = args.out or folder.with_name(f"{folder.resolve().name}-rescored")
     try:
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         rescoring = Rescoring(args.verifier, options, args.turns, args.workers)
         summary = rescore(folder, rescoring, out)
     except (ValueError, OSError) as error:
-        errors.print(f"llmenvs rescore: {error}")
+        complain("rescore", error)
         return EXIT_USAGE
     show_summary(summary, title=f"{folder}, by {args.verifier}", folder=out)
     console = Console(highlight=False, markup=False, soft_wrap=True)

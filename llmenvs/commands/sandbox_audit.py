@@ -22,14 +22,13 @@ from rich.table import Table
 from llmenvs.audit.audit import AuditConfig, Record
 from llmenvs.audit.run import AuditRun
 from llmenvs.audit.tasks import read_tasks
+from llmenvs.commands.complaints import EXIT_INTERRUPTED, EXIT_USAGE, complain
 from llmenvs.progress import progress_bar
 from llmenvs.verifiers.code.job import SandboxUnavailable
 from llmenvs.verifiers.code.open_sandbox import BACKENDS, open_sandbox
 
 SUMMARY = "find weak, flaky and leaking tests of code tasks"
 EXIT_FOUND = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _MOST_SHOWN = 20
 
 
@@ -62,17 +61,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Audit, show what was found, and return the exit status."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     done: list[Record] = []
     try:
         audit = _set_up(args)
         _audit(audit, args, done)
     except KeyboardInterrupt:
         again = "; the same command goes on from here" if args.out is not None else ""
-        errors.print(f"llmenvs sandbox audit: stopped after {len(done)} tasks{again}")
+        complain("sandbox audit", f"stopped after {len(done)} tasks{again}")
         return EXIT_INTERRUPTED
     except (ValueError, OSError, ModuleNotFoundError, SandboxUnavailable) as error:
-        errors.print(f"llmenvs sandbox audit: {error}")
+        complain("sandbox audit", error)
         return EXIT_USAGE
     summary = audit.finish()
     _show(summary, audit.records, args.out)

@@ -29,12 +29,11 @@ from llmenvs.agents.distributed import (
 from llmenvs.agents.environments import parse_env
 from llmenvs.agents.train import TrainingStopped, train
 from llmenvs.agents.train_config import TrainConfig
+from llmenvs.commands.complaints import EXIT_INTERRUPTED, EXIT_USAGE, complain
 from llmenvs.commands.config_options import add_options, options_of, read_options, with_flags
 from llmenvs.commands.options import parse_options
 
 EXIT_STOPPED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _APART = ("algorithm", "envs", "settings", "env_options")
 
 
@@ -65,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
         with joined(config.device):
             return _train(config, args)
     except KeyboardInterrupt:
-        _complain("stopped; the same command goes on from the last checkpoint")
+        complain("train", "stopped; the same command goes on from the last checkpoint")
         return EXIT_INTERRUPTED
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        _complain(with_flags(str(error), _names(args.algorithm)))
+        complain("train", with_flags(str(error), _names(args.algorithm)))
         return EXIT_USAGE
 
 
@@ -84,7 +83,7 @@ def _train(config: TrainConfig, args: argparse.Namespace) -> int:
         )
     except TrainingStopped as error:
         if is_main():
-            _complain(f"stopped: {with_flags(str(error), _names(args.algorithm))}")
+            complain("train", f"stopped: {with_flags(str(error), _names(args.algorithm))}")
         return EXIT_STOPPED
     except MainProcessFailed:  # which has said why
         return EXIT_USAGE
@@ -96,11 +95,6 @@ def _train(config: TrainConfig, args: argparse.Namespace) -> int:
     if is_main():
         _show(summary, args.out)
     return 0
-
-
-def _complain(message: str) -> None:
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    errors.print(f"llmenvs train: {message}")
 
 
 class _StrictParser(argparse.ArgumentParser):
