@@ -64,6 +64,30 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     return readers[suffix](path)
 
 
+def read_listed_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a file that `read_rows` reads, or of a JSON list in ``.json`` or its gzip.
+
+    Raises:
+        As `read_rows`.
+    """
+    if not path.name.endswith((".json", ".json.gz")):
+        yield from read_rows(path)
+        return
+    try:
+        rows = json.loads(read_bytes(path).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path}:{line}: is not UTF-8 ({error.reason})") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: is not JSON ({error})") from error
+    if not isinstance(rows, list):
+        raise ValueError(f"{path}: must be a JSON list of rows, got {type(rows).__name__}")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}: row {number}: must be an object, got {row!r:.80}")
+        yield f"{path}: row {number}", row
+
+
 def read_bytes(path: Path) -> bytes:
     """Return what is in a file, unpacked if its name ends in ``.gz``.
 

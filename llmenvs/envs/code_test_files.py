@@ -10,9 +10,8 @@ code --target-field target`` as well.
 """
 
 import importlib.util
-import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from llmenvs.envs.code_test_evalplus import EVALPLUS_LIMITS, evalplus_row
 from llmenvs.envs.code_test_livecodebench import livecodebench_row
 from llmenvs.envs.code_test_rows import Row, humaneval_row, mbpp_row
 from llmenvs.envs.code_test_tasks import TASK_SCHEMA
-from llmenvs.task_files import read_bytes, read_rows
+from llmenvs.task_files import read_listed_rows
 from llmenvs.tasks import TaskSet
 from llmenvs.verifiers.code.job import Sandbox
 from llmenvs.verifiers.code.shared_sandbox import SHARED
@@ -144,7 +143,7 @@ def _load(path: Path, convert: Callable[[Row], Row], *, skip_bad_rows: bool) -> 
     rows: list[Row] = []
     places: list[str] = []
     faults: list[str] = []
-    for place, row in _rows(path):
+    for place, row in read_listed_rows(path):
         try:
             rows.append(_converted(row, convert, place))
             places.append(place)
@@ -172,23 +171,6 @@ def _converted(row: Row, convert: Callable[[Row], Row], place: str) -> Row:
     except ValueError as error:
         raise ValueError(f"{place}['target']: {error}") from error
     return task
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Row]]:
-    if not path.name.endswith((".json", ".json.gz")):
-        yield from read_rows(path)
-        return
-    try:
-        rows = json.loads(read_bytes(path).decode("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: is not JSON in UTF-8 ({error})") from error
-    if not isinstance(rows, list):
-        raise ValueError(f"{path}: must be a JSON list of rows, got {type(rows).__name__}")
-    for number, row in enumerate(rows):
-        place = f"{path}: row {number}"
-        if not isinstance(row, dict):
-            raise ValueError(f"{place}: must be an object, got {row!r:.80}")
-        yield place, row
 
 
 def _packaged_humaneval() -> Path:

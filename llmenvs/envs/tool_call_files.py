@@ -6,15 +6,14 @@ package ``bfcl-eval``. Every fault names the file, the line and the field. A fil
 without the rows that cannot be read where ``skip_bad_rows`` says so; then a warning counts them.
 """
 
-import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llmenvs.envs.tool_call_rows import hermes_rows, toolrl_row, xlam_row
 from llmenvs.envs.tool_call_tasks import tool_call_tasks
-from llmenvs.task_files import read_rows
+from llmenvs.task_files import read_listed_rows
 from llmenvs.tasks import TaskSet
 
 Row = Mapping[str, Any]
@@ -70,7 +69,7 @@ def _load(path: Path, tasks_of: Callable[[Row], Sequence[Row]], *, skip_bad_rows
     rows: list[Row] = []
     places: list[str] = []
     faults: list[str] = []
-    for place, row in _rows(path):
+    for place, row in read_listed_rows(path):
         try:
             found = _converted(row, tasks_of, place)
             if found and skip_bad_rows:
@@ -97,25 +96,3 @@ def _converted(row: Row, tasks_of: Callable[[Row], Sequence[Row]], place: str) -
         return tasks_of(row)
     except ValueError as error:
         raise ValueError(f"{place}{error}") from error
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Row]]:
-    if path.suffix != ".json":
-        try:
-            yield from read_rows(path)
-        except RecursionError as error:
-            raise ValueError(f"{path}: a row is nested too deep") from error
-        return
-    try:
-        rows = json.loads(path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}:{line}: is not UTF-8 ({error.reason})") from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: is not JSON ({error})") from error
-    if not isinstance(rows, list):
-        raise ValueError(f"{path}: must be a JSON list of rows, got {type(rows).__name__}")
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise ValueError(f"{path}: row {number}: must be an object, got {row!r:.80}")
-        yield f"{path}: row {number}", row
