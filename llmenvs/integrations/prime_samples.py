@@ -9,7 +9,7 @@ own runs must raise instead, as `llmenvs.integrations.prime` does.
 from collections.abc import Mapping
 from typing import Any
 
-from llmenvs.integrations.sample_notes import NOTES, notes_of, sample_from
+from llmenvs.integrations.sample_notes import NOTES, notes_of, sample_from, trajectory_of_notes
 from llmenvs.integrations.samples import TrainingSample, sample_of, trajectory_of
 from llmenvs.trajectory import Trajectory
 from llmenvs.transcript import Message
@@ -57,16 +57,7 @@ def from_verifiers(trace: Mapping[str, Any]) -> list[Trajectory]:
     none where it has an error, or no reward at all.
     """
     if (noted := trace["info"].get(NOTES)) is not None and "prompt_ids" in noted:
-        own = {i for start, stop in noted["turn_spans"] for i in range(start, stop)}
-        sample = sample_from(
-            prompt_ids=noted["prompt_ids"],
-            response_ids=noted["response_ids"],
-            response_mask=[int(i in own) for i in range(len(noted["response_ids"]))],
-            logprobs=noted["logprobs"],
-            reward=noted["reward"],
-            notes=noted,
-        )
-        return [trajectory_of(sample)]
+        return [trajectory_of_notes(noted)]
     nodes = trace["nodes"]
     parents = {node["parent"] for node in nodes}
     leaves = [index for index in range(len(nodes)) if index not in parents]

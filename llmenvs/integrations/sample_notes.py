@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from llmenvs.integrations.samples import TrainingSample, sample_of_record
-from llmenvs.trajectory import StopReason
+from llmenvs.integrations.samples import TrainingSample, sample_of_record, trajectory_of
+from llmenvs.trajectory import StopReason, Trajectory
 
 NOTES = "llmenvs"
 """The key in a trainer's free-form dict."""
@@ -78,6 +78,24 @@ def sample_from(
         info=noted.get("info", {}),
         run=noted.get("run", 0),
     )
+
+
+def trajectory_of_notes(noted: Mapping[str, Any]) -> Trajectory:
+    """Return the trajectory of notes that hold the tokens too, for a record that cannot.
+
+    Args:
+        noted: ``prompt_ids``, ``response_ids`` and ``logprobs`` beside what `notes_of` gives.
+    """
+    own = {i for start, stop in noted["turn_spans"] for i in range(start, stop)}
+    sample = sample_from(
+        prompt_ids=noted["prompt_ids"],
+        response_ids=noted["response_ids"],
+        response_mask=[int(i in own) for i in range(len(noted["response_ids"]))],
+        logprobs=noted["logprobs"],
+        reward=noted["reward"],
+        notes=noted,
+    )
+    return trajectory_of(sample)
 
 
 def exported_mask(sample: TrainingSample) -> list[int]:

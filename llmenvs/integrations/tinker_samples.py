@@ -8,7 +8,7 @@ from which its `trajectory_to_data` makes no datum, and its notes say so.
 from collections.abc import Mapping
 from typing import Any
 
-from llmenvs.integrations.sample_notes import NOTES, notes_of, sample_from
+from llmenvs.integrations.sample_notes import NOTES, notes_of, sample_from, trajectory_of_notes
 from llmenvs.integrations.samples import sample_of, trajectory_of
 from llmenvs.trajectory import Trajectory
 
@@ -70,17 +70,7 @@ def from_tinker(record: Mapping[str, Any]) -> list[Trajectory]:
             that was broken keeps its own rewards.
     """
     if (noted := record.get(NOTES)) is not None:
-        spans = noted["turn_spans"]
-        own = {i for start, stop in spans for i in range(start, stop)}
-        sample = sample_from(
-            prompt_ids=noted["prompt_ids"],
-            response_ids=noted["response_ids"],
-            response_mask=[int(i in own) for i in range(len(noted["response_ids"]))],
-            logprobs=noted["logprobs"],
-            reward=noted["reward"],
-            notes=noted,
-        )
-        return [trajectory_of(sample)]
+        return [trajectory_of_notes(noted)]
     runs: list[list[Mapping[str, Any]]] = []
     for transition in record["transitions"]:
         before = [*runs[-1][-1]["ob"], *runs[-1][-1]["ac"]["tokens"]] if runs else None
