@@ -90,15 +90,12 @@ class EndpointClient:
             EndpointError: there was no reply, in spite of trying again.
         """
         try:
-            return await self._ask_once(body, on_attempt)
-        except _PassingError as error:
-            first = error
+            try:
+                return await self._ask_once(body, on_attempt)
+            except _PassingError as first:
+                return await self._ask_again(first, body, on_attempt)
         except EndpointError as error:
             # A fresh error without a cause: what was caught on the way may hold the key.
-            raise EndpointError(self.without_key(str(error))) from None
-        try:
-            return await self._ask_again(first, body, on_attempt)
-        except EndpointError as error:
             raise EndpointError(self.without_key(str(error))) from None
 
     async def _ask_again(

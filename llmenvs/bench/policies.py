@@ -1,12 +1,12 @@
 """Policies by name: an environment's own scripted ones, an endpoint, a model, or an entry point."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmenvs.bench.config import BenchConfig
 from llmenvs.bench.endpoint_config import RetryRules
+from llmenvs.entry_points import import_entry_point
 from llmenvs.env import TextEnv
 from llmenvs.policy import AsyncPolicy, FunctionPolicy, Policy
 
@@ -97,18 +97,12 @@ def load_policy(name: str, env: TextEnv[Any]) -> Policy | AsyncPolicy:
     scripted = env.scripted_policies()
     if name in scripted:
         return scripted[name]
-    module_name, colon, attribute = name.partition(":")
-    if not colon:
+    if ":" not in name:
         raise ValueError(
             f"no policy {name!r}: there are {', '.join(scripted)}, openai, hf, "
             "or give your own as package.module:name"
         )
-    try:
-        found: Any = importlib.import_module(module_name)
-        for step in attribute.split("."):
-            found = getattr(found, step)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"policy {name!r} cannot be imported: {error}") from error
+    found = import_entry_point(name, what=f"policy {name!r}")
     return _as_policy(found, name)
 
 

@@ -10,10 +10,11 @@
 | ``package.module:name`` | a task source, rows, or a function without arguments that makes them |
 """
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from llmenvs.entry_points import import_entry_point
 
 
 def with_tasks(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def _found(name: str) -> Any:
             f"tasks={name!r} must be bfcl, bfcl:CATEGORY,…, tau2:DOMAIN[:SPLIT], bundled:SPLIT, "
             "a .jsonl or .parquet file, or package.module:name"
         )
-    return _imported(name)
+    found = import_entry_point(name, what=f"tasks={name!r}")
+    return found() if callable(found) else found
 
 
 def _bfcl(categories: str) -> Any:
@@ -67,14 +69,3 @@ def _bfcl(categories: str) -> Any:
         raise ModuleNotFoundError(
             f"tasks=bfcl needs its cases: pip install --no-deps bfcl-eval ({error})"
         ) from error
-
-
-def _imported(name: str) -> Any:
-    module_name, _, attribute = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-        for step in attribute.split("."):
-            found = getattr(found, step)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"tasks={name!r} cannot be imported: {error}") from error
-    return found() if callable(found) else found
