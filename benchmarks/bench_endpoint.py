@@ -3,6 +3,8 @@
 A stub endpoint in a process of its own answers each request after a fixed latency. With N requests
 open at once the ideal is N / latency; what is measured is requests a second through the whole of
 `Bench` (environments, rollout, records on disk, summary), and the same from a bare loop of aiohttp.
+A run of few waves also shows what it costs to begin (environments, connections) and to end (the
+summary); one of many waves shows what is sustained.
 On a machine that others use, read what the bare loop reaches, and the time waited for a core, too.
 
     python benchmarks/bench_endpoint.py
@@ -53,7 +55,7 @@ class Spent(NamedTuple):
     waited_s: float
 
 
-LOADS = (Load(64, 0.1, 64 * 50), Load(1_000, 2.0, 1_000 * 5))
+LOADS = (Load(64, 0.1, 64 * 50), Load(1_000, 2.0, 1_000 * 5), Load(1_000, 2.0, 1_000 * 20))
 
 
 def main() -> None:
