@@ -8,12 +8,13 @@ in the square of the turns, and encodes what the policy sampled again.
 """
 
 import argparse
-import json
 import platform
 import statistics
 import time
 from pathlib import Path
 from typing import Any
+
+from machine import keep
 
 import llmenvs
 from llmenvs.chat_renderer import ChatRenderer
@@ -112,9 +113,7 @@ def main() -> None:
             "total_ms": round(sum(costs) * 1e3, 2),
             "last_over_first": round(late / early, 2),
         }
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 if __name__ == "__main__":

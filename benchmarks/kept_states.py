@@ -18,7 +18,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from machine import cpu_and_packages
+from machine import cpu_and_packages, keep
 from torch import Tensor
 
 import llmenvs
@@ -135,9 +135,7 @@ def main() -> None:
         **cpu_and_packages(["torch", "transformers"]),
     }
     print(json.dumps(result))
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""What a figure depends on: the machine, the interpreter and the packages."""
+"""What a figure depends on, the machine, the interpreter and the packages; and where it is kept."""
 
+import json
 import os
 import platform
 from collections.abc import Iterable
@@ -32,3 +33,10 @@ def system() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "cores": os.cpu_count(),
     }
+
+
+def keep(result: object, path: Path | None) -> None:
+    """Append a result, JSON-ready, to a file of JSON lines; where there is none, do nothing."""
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(result) + "\n")

@@ -8,7 +8,6 @@ beside it, and Gymnasium's FrozenLake reset and step for scale, in the same run.
 """
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from machine import keep
 
 import llmenvs
 from llmenvs.envs import ProceduralMath
@@ -85,9 +85,7 @@ def main() -> None:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 if __name__ == "__main__":

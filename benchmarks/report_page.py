@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from machine import system
+from machine import keep, system
 
 from llmenvs.bench.episode_record import EpisodeRecord, read_episodes
 from llmenvs.bench.report import write_report
@@ -122,9 +122,7 @@ def main() -> None:
             **system(),
         }
     print(json.dumps(result, indent=2))
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 if __name__ == "__main__":

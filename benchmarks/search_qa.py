@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+from machine import keep
 
 import llmenvs
 from llmenvs import Completion, Policy, Prompt, Trajectory, rollout
@@ -252,9 +253,7 @@ def main() -> None:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 if __name__ == "__main__":

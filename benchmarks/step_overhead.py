@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+from machine import keep
 
 import llmenvs
 
@@ -179,9 +180,7 @@ def main() -> None:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 def growth_of(costs: Sequence[float | None]) -> tuple[float, float]:

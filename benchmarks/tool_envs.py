@@ -10,7 +10,6 @@ as the measure of the machine.
 
 import argparse
 import importlib.util
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+from machine import keep
 
 import llmenvs
 from llmenvs import RolloutLimits, TextEnv, rollout
@@ -131,9 +131,7 @@ def main() -> None:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 if __name__ == "__main__":

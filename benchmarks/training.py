@@ -23,6 +23,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from machine import keep
+
 ROOT = Path(__file__).parent.parent
 BASELINE = ROOT / ".." / "shared" / "baselines" / "trl_baseline.py"
 WINDOW = 10  # iterations at the end that the reward is the mean of, as the baseline logs it
@@ -111,9 +113,7 @@ def main() -> None:
         return
     pairs = [run_pair(args.baseline, seed) for seed in range(args.repeats)]
     result = report(pairs, args.baseline)
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 def report(pairs: list[dict[str, dict[str, Any]]], arguments: list[str]) -> dict[str, Any]:

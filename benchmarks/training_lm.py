@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from machine import cpu_and_packages
+from machine import cpu_and_packages, keep
 from training_lm_task import Setup, extra_reward, make_envs
 
 import llmenvs
@@ -221,9 +221,7 @@ def main() -> None:
     for env_id in args.envs:
         chosen = {name: value for name, value in vars(args).items() if name in Setup.names()}
         result = compare(Setup(env=env_id, **chosen), args.repeats)
-        if args.out is not None:
-            with args.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
+        keep(result, args.out)
 
 
 def compare(setup: Setup, repeats: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from machine import cpu_and_packages
+from machine import cpu_and_packages, keep
 
 import llmenvs
 from llmenvs.agents.causal_lm import CausalLM
@@ -88,9 +88,7 @@ def main() -> None:
         "llmenvs": llmenvs.__version__,
         **cpu_and_packages(("torch", "transformers")),
     }
-    if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+    keep(result, args.out)
 
 
 if __name__ == "__main__":
