@@ -1,6 +1,9 @@
 """Random trajectories, a tiny model and tokenizers for the trainers: real classes, made here."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,26 @@ def one_step_options() -> dict[str, Any]:
     """Options of a grid world of four cells, one move from its goal."""
     task = {"task_id": "near", "width": 2, "height": 2, "start": [0, 0], "terminals": [[1, 0, 5.0]]}
     return {"tasks": [task], "max_turns": 4}
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[Any], AbstractContextManager[str]]:
+    """Return a context manager in which an application answers, at the address that it gives."""
+    return _serving
+
+
+@contextmanager
+def _serving(app: Any) -> Iterator[str]:
+    uvicorn = pytest.importorskip("uvicorn")
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture(scope="session")

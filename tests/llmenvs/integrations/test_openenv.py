@@ -1,10 +1,9 @@
 """An environment behind OpenEnv's server plays as it does here, with exact masks."""
 
 import json
-import threading
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from llmenvs.env_making import make_text_env
 
 pytest.importorskip("openenv")
 
-import uvicorn
-
 from llmenvs.integrations import openenv
 
 GRID = "llmenvs/GridWorld-v0"
@@ -22,17 +19,9 @@ MOVE = "<action>up</action>"
 
 
 @pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    app = openenv.create_server(GRID, max_sessions=2)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+def base_url(serving: Callable[[Any], AbstractContextManager[str]]) -> Iterator[str]:
+    with serving(openenv.create_server(GRID, max_sessions=2)) as address:
+        yield address
 
 
 @pytest.fixture

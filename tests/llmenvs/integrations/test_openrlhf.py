@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import threading
-import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -219,23 +218,16 @@ def test_openrlhfs_own_executor_runs_our_reward_file(byte_tokenizer: Callable[[]
 
 
 @pytest.mark.slow
-def test_openrlhfs_own_executor_asks_our_server(byte_tokenizer: Callable[[], Any]) -> None:
+def test_openrlhfs_own_executor_asks_our_server(
+    byte_tokenizer: Callable[[], Any], serving: Callable[[Any], AbstractContextManager[str]]
+) -> None:
     agent = pytest.importorskip("openrlhf.utils.agent")
-    uvicorn = pytest.importorskip("uvicorn")
-    app = openrlhf_reward.create_reward_server()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     tokenizer = byte_tokenizer()
-    executor = agent.SingleTurnAgentExecutor(f"http://127.0.0.1:{port}/get_reward")
     label = openrlhf_reward.reward_label("math", "5")
     engine = FakeEngine(tokenizer, r"\boxed{5}")
-    played = executor.execute("2 + 3? ", label, sampling_params(), 512, tokenizer, engine)
-    output = asyncio.run(played)
-    server.should_exit = True
-    thread.join()
+    with serving(openrlhf_reward.create_reward_server()) as address:
+        executor = agent.SingleTurnAgentExecutor(f"{address}/get_reward")
+        played = executor.execute("2 + 3? ", label, sampling_params(), 512, tokenizer, engine)
+        output = asyncio.run(played)
 
     assert output["reward"] == [1.0]
