@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from llmenvs.bundled_tasks import Split
 from llmenvs.env import Opening, TextEnv, Turn
 from llmenvs.envs.search_qa_policies import scripted_policies
 from llmenvs.envs.search_qa_protocol import (
@@ -24,7 +25,7 @@ from llmenvs.envs.search_qa_retrieval import (
     open_index,
 )
 from llmenvs.envs.search_qa_reward import Evidence, SearchQAReward, stands_in
-from llmenvs.envs.search_qa_tasks import TASK_SCHEMA, BundledQuestions, Split
+from llmenvs.envs.search_qa_tasks import TASK_SCHEMA, BundledQuestions
 from llmenvs.lookups import Lookup, look_up
 from llmenvs.policy import Policy, Prompt
 from llmenvs.renderers import Renderer

@@ -1,15 +1,11 @@
 """The tasks of ``SearchQA-v0``: what a row must have, and the bundled questions as a source."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any
 
-import numpy as np
-
-from llmenvs.tasks import Task, TaskSet
-
-Split = Literal["train", "test"]
+from llmenvs.bundled_tasks import BundledTasks, Split
+from llmenvs.tasks import TaskSet
 
 _TEXT = {"type": "string", "minLength": 1}
 _HOP = {"type": "object", "required": ["question"], "properties": {"question": _TEXT}}
@@ -35,8 +31,8 @@ TASK_SCHEMA: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class BundledQuestions:
-    """The bundled questions of one split: a task source that pickles as its name.
+class BundledQuestions(BundledTasks):
+    """The bundled questions of one split.
 
     A task has ``question``, ``answers``, ``gold_passages``, ``hops``, ``kind`` and more; see the
     datasheet.
@@ -45,30 +41,10 @@ class BundledQuestions:
         split: ``"train"`` or ``"test"``; they share neither an entity chain nor its country.
     """
 
-    split: Split = "train"
-
-    def __post_init__(self) -> None:
-        if self.split not in get_args(Split):
-            raise ValueError(f"split must be one of {list(get_args(Split))}, got {self.split!r}")
-
     @property
-    def content_hash(self) -> str:
-        """Of all rows in their order."""
-        return _questions(self.split).content_hash
-
-    def sample(self, rng: np.random.Generator) -> Task:
-        """Draw one task uniformly."""
-        return _questions(self.split).sample(rng)
-
-    def find(self, task_id: str) -> Task:
-        """Return the task of that id, or raise a ValueError that names the nearest ids."""
-        return _questions(self.split).find(task_id)
-
-    def __len__(self) -> int:
-        return len(_questions(self.split))
-
-    def __iter__(self) -> Iterator[Task]:
-        return iter(_questions(self.split))
+    def rows(self) -> TaskSet:
+        """The questions of the split."""
+        return _questions(self.split)
 
 
 @cache

@@ -4,18 +4,15 @@
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-import numpy as np
-
+from llmenvs.bundled_tasks import BundledTasks, Split
 from llmenvs.tasks import Task, TaskSet
 from llmenvs.verifiers.tool_call import as_wanted_calls, score_calls
-
-Split = Literal["train", "test"]
 
 _TEXT = {"type": "string", "minLength": 1}
 _CALLS = {
@@ -74,31 +71,17 @@ ToolRL's, for the reward ``toolrl``. More fields are kept in the task.
 
 
 @dataclass(frozen=True, slots=True)
-class BundledToolCalls:
-    """The bundled tasks of one split: a task source that pickles as its name.
+class BundledToolCalls(BundledTasks):
+    """The bundled tasks of one split.
 
     Attributes:
         split: ``"train"`` or ``"test"``; no call is asked for in both. See the datasheet.
     """
 
-    split: Split = "train"
-
-    def __post_init__(self) -> None:
-        if self.split not in get_args(Split):
-            raise ValueError(f"split must be one of {list(get_args(Split))}, got {self.split!r}")
-
     @property
-    def content_hash(self) -> str:
-        """Of all rows in their order."""
-        return _bundled(self.split).content_hash
-
-    def sample(self, rng: np.random.Generator) -> Task:
-        """Draw one task uniformly."""
-        return _bundled(self.split).sample(rng)
-
-    def find(self, task_id: str) -> Task:
-        """Return the task of that id, or raise a ValueError that names the nearest ids."""
-        return _bundled(self.split).find(task_id)
+    def rows(self) -> TaskSet:
+        """The tasks of the split."""
+        return _bundled(self.split)
 
     def filter(self, **fields: Any) -> TaskSet:
         """Return the tasks whose fields have these values, such as ``kind="clarify"``.
@@ -106,15 +89,9 @@ class BundledToolCalls:
         Raises:
             ValueError: there is none.
         """
-        return _bundled(self.split).filter(
+        return self.rows.filter(
             lambda task: all(task.get(name) == value for name, value in fields.items())
         )
-
-    def __len__(self) -> int:
-        return len(_bundled(self.split))
-
-    def __iter__(self) -> Iterator[Task]:
-        return iter(_bundled(self.split))
 
 
 def tool_call_tasks(
