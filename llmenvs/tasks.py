@@ -43,6 +43,15 @@ class TaskSource(Protocol):
         ...
 
 
+@runtime_checkable
+class StandardTasks(TaskSource, Protocol):
+    """A task source that names the tasks to be measured by, though it may draw more."""
+
+    def standard_ids(self) -> list[str]:
+        """Return their ids, in order."""
+        ...
+
+
 class TaskSet(Sequence[Task]):
     """A fixed list of tasks.
 

@@ -32,9 +32,8 @@ from llmenvs.env import TextEnv
 from llmenvs.env_making import make_text_env
 from llmenvs.policy import AsyncPolicy, Policy
 from llmenvs.rollout import rollout
+from llmenvs.tasks import StandardTasks
 from llmenvs.trajectory import StopReason, Trajectory
-from llmenvs.worlds.requests import ProceduralRequests
-from llmenvs.worlds.tau2_requests import Tau2Requests
 
 _SAMPLE_STRIDE = 2**32
 """Between the numbers of an episode's samples, so that those of two episodes never meet."""
@@ -291,7 +290,7 @@ async def _rollout_within(
 
 
 def _task_ids(env: TextEnv[Any], env_id: str) -> list[str]:
-    if isinstance(env.tasks, ProceduralRequests | Tau2Requests):
+    if isinstance(env.tasks, StandardTasks):
         return env.tasks.standard_ids()
     if not isinstance(env.tasks, Iterable):
         raise ValueError(
